@@ -1,0 +1,1 @@
+"""The books, pure: accounts, lots, holds and transfers; no I/O, no clock, no luck."""

@@ -1,0 +1,146 @@
+"""What always holds, checked on one account: the function that tests, audits and simulators share.
+
+Each violation is one sentence that opens with the number of the invariant. What spans accounts
+(I4 as a sum over a store) follows from what is checked here for each; what spans answers, restarts
+and credentials (I5, I10, I11) is held by tests. Source: design, ledger, section 7.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from nuqta.ledger.account import Account
+from nuqta.ledger.commands import SYSTEM, Receipt
+from nuqta.ledger.history import lots_after
+from nuqta.ledger.instants import NEVER
+from nuqta.ledger.lots import Lot
+from nuqta.ledger.transfers import MOVES, NO_LOT, PLACES, Transfer, book
+
+_OF_THE_CUSTOMER = ("pending", "available", "held", "owed")
+_FROM_A_LIVE_LOT = frozenset({"hold", "spend"})
+_MAY_PRECEDE = frozenset({"earn", "mature", "release", "expire"})
+
+
+def violations(
+    account: Account,
+    transfers: Sequence[Transfer],
+    lots: Sequence[Lot],
+    receipts: Iterable[Receipt],
+) -> Iterator[str]:
+    """Everything that is wrong with the books of one account; nothing where they hold.
+
+    `transfers` are all of the account's, by version; `lots` all of its lots, open or not.
+    """
+    where = f"account {account.key}"
+    yield from (f"{text} ({where})" for text in _transfers(account, transfers))
+    yield from (f"{text} ({where})" for text in _lots(account, transfers, lots))
+    yield from (f"{text} ({where})" for text in _keys(transfers, receipts))
+
+
+def _transfers(account: Account, transfers: Sequence[Transfer]) -> Iterator[str]:
+    sums = dict.fromkeys(PLACES, 0)
+    recorded_at = 0
+    for number, transfer in enumerate(transfers, 1):
+        if transfer.version != number:
+            yield f"I7: version {transfer.version} stands where {number} should"
+        if transfer.recorded_at <= recorded_at:
+            yield f"I7: version {transfer.version} was not recorded after the one before it"
+        recorded_at = transfer.recorded_at
+        if transfer.effective_at > transfer.recorded_at:
+            yield f"I7: version {transfer.version} is effective after it was recorded"
+        if (transfer.source, transfer.target) not in MOVES.get(transfer.move, ()):
+            yield f"I8: version {transfer.version} is no move of the books: {transfer.move}"
+            continue
+        if transfer.points < 1:
+            yield f"I8: version {transfer.version} moves {transfer.points} points"
+        book(sums, transfer.source, transfer.target, transfer.points)
+        for place in _OF_THE_CUSTOMER:
+            if sums[place] < 0:
+                yield f"I2: {place} is {sums[place]} at version {transfer.version}"
+        ends_command = number == len(transfers) or (
+            (transfers[number].origin, transfers[number].key) != (transfer.origin, transfer.key)
+        )
+        if ends_command and sums["owed"] and sums["available"]:
+            yield f"I2: points are owed and available at once after version {transfer.version}"
+    if account.version != len(transfers):
+        yield f"I1: the row says version {account.version}, the books hold {len(transfers)} lines"
+    for place in PLACES:
+        if getattr(account, place) != sums[place]:
+            yield f"I1: the row says {getattr(account, place)} {place}, its transfers {sums[place]}"
+    if transfers and account.recorded_at != recorded_at:
+        yield "I1: the row's last recorded instant is not that of its last transfer"
+    if sum(sums[p] for p in ("pending", "available", "held")) - sums["owed"] != (
+        sums["issued"] + sums["adjusted_in"] + sums["forgiven"]
+        - sums["redeemed"] - sums["expired"] - sums["cancelled"] - sums["adjusted_out"]
+    ):  # fmt: skip
+        yield "I4: the account does not add up against the house"
+
+
+def _lots(
+    account: Account, transfers: Sequence[Transfer], lots: Sequence[Lot]
+) -> Iterator[str]:
+    by_number = {lot.lot: lot for lot in lots}
+    if sorted(by_number) != list(range(1, account.lots + 1)):
+        yield f"I1: the row says {account.lots} lots, the books hold {len(lots)}"
+    for lot in lots:
+        if not 0 <= lot.held <= lot.left <= lot.granted:
+            yield f"I3: lot {lot.lot} has {lot.left} left and {lot.held} held of {lot.granted}"
+    for place, total in (
+        ("pending", sum(lot.left for lot in lots if lot.is_pending)),
+        ("available", sum(lot.free for lot in lots if not lot.is_pending)),
+        ("held", sum(lot.held for lot in lots)),
+    ):
+        if total != getattr(account, place):
+            yield f"I3: the lots hold {total} {place}, the row says {getattr(account, place)}"
+    if lots_after(transfers, lots) != list(lots):
+        yield "I3: the lots are not what their transfers leave of them"
+    due = min((lot.next_change_at for lot in lots), default=NEVER)
+    if due != account.next_change_at:
+        yield f"I1: the row next changes at {account.next_change_at}, its lots at {due}"
+    granted: dict[int, int] = {}
+    for transfer in transfers:
+        if transfer.source in ("issued", "adjusted_in"):
+            granted[transfer.lot] = granted.get(transfer.lot, 0) + transfer.points
+        yield from _life(transfer, by_number)
+    for lot in lots:
+        if granted.get(lot.lot) != lot.granted:
+            yield f"I3: lot {lot.lot} was granted {lot.granted}, its transfers say otherwise"
+
+
+def _life(transfer: Transfer, lots: dict[int, Lot]) -> Iterator[str]:
+    lot = lots.get(transfer.lot)
+    if lot is None:
+        if transfer.lot != NO_LOT or transfer.move not in ("owe", "forgive"):
+            yield f"I3: version {transfer.version} names no lot of the account"
+        return
+    at = transfer.effective_at
+    outside = at >= lot.expires_at or at < min(lot.matures_at, lot.granted_at)
+    takes = transfer.move in _FROM_A_LIVE_LOT or transfer.target == "adjusted_out"
+    if takes and outside:
+        yield f"I3: version {transfer.version} takes from lot {lot.lot} outside its life"
+    if transfer.move == "expire" and at < lot.expires_at:
+        yield f"I3: version {transfer.version} expires lot {lot.lot} before its time"
+    if transfer.move not in _MAY_PRECEDE and transfer.recorded_at - at > transfer.version:
+        # A command's lines share its instant and are stamped 1 µs apart.
+        yield f"I7: version {transfer.version} ({transfer.move}) is effective before its command"
+
+
+def _keys(transfers: Sequence[Transfer], receipts: Iterable[Receipt]) -> Iterator[str]:
+    by_key: dict[tuple[str, str], list[int]] = {}
+    for transfer in transfers:
+        by_key.setdefault((transfer.origin, transfer.key), []).append(transfer.version)
+    remaining = {key for key in by_key if key[0] != SYSTEM or key[1].startswith("earn:")}
+    for key, versions in by_key.items():
+        if versions[-1] - versions[0] + 1 != len(versions):
+            yield f"I6: the key {key} has more than one effect"
+    for receipt in receipts:
+        booked = by_key.get((receipt.origin, receipt.key), [])
+        remaining.discard((receipt.origin, receipt.key))
+        if receipt.refusal and booked:
+            yield f"I6: {receipt.key} was refused and has an effect"
+        if receipt.booked and not (
+            receipt.version - receipt.booked < booked[0] and booked[-1] <= receipt.version
+            if booked
+            else False
+        ):
+            yield f"I6: the receipt of {receipt.key} names other transfers than it booked"
+    for key in sorted(remaining):
+        yield f"I6: transfers of {key} have no receipt"

@@ -1,0 +1,87 @@
+"""Transfers: the immutable lines of the books, the places they move points between, and how sums fold.
+
+A transfer takes N points from one place to another at one version of one account, so it is
+balanced by construction. A customer has the places pending, available and held, and the debt owed;
+the house has the rest. Which pairs of places a move may join stands in `MOVES`, and nowhere else.
+Source: design, ledger, section 2.
+"""
+
+from collections.abc import Iterable
+from typing import Final, TypeAlias
+
+import msgspec
+
+from nuqta.ledger.instants import Instant, Points
+
+AccountKey: TypeAlias = tuple[int, int]
+"""(dkey, customer id): which account, and on which shard its books are kept."""
+
+PLACES: Final = (
+    "pending", "available", "held", "owed",
+    "issued", "redeemed", "expired", "cancelled", "adjusted_in", "adjusted_out", "forgiven",
+)  # fmt: skip
+"""Every place, in the order in which an account keeps its sums. The design's "adjusted" is kept
+as two places, so that what was ever added is known without reading the history."""
+
+GROWS_AS_SOURCE: Final = frozenset({"owed", "issued", "adjusted_in", "forgiven"})
+"""Debts and sources: their sum grows when points leave them, as that of the others does when
+points arrive."""
+
+MOVES: Final[dict[str, frozenset[tuple[str, str]]]] = {
+    "earn": frozenset({("issued", "pending"), ("issued", "available")}),
+    "mature": frozenset({("pending", "available")}),
+    "hold": frozenset({("available", "held")}),
+    "release": frozenset({("held", "available")}),
+    "capture": frozenset({("held", "redeemed")}),
+    "spend": frozenset({("available", "redeemed")}),
+    "expire": frozenset({("available", "expired"), ("pending", "expired")}),
+    "cancel": frozenset({("pending", "cancelled"), ("available", "cancelled")}),
+    "return": frozenset({("redeemed", "available")}),
+    "adjust": frozenset({("adjusted_in", "available"), ("available", "adjusted_out")}),
+    "owe": frozenset({("owed", "cancelled")}),
+    "repay": frozenset({("available", "owed")}),
+    "forgive": frozenset({("forgiven", "cancelled")}),
+}
+
+NO_LOT: Final = 0
+"""The lot of a transfer that touches none (owe, forgive); lots are numbered from 1."""
+NO_HOLD: Final = 0
+"""The hold of a transfer that belongs to none; holds are numbered from 1."""
+
+
+class Transfer(msgspec.Struct, frozen=True, gc=False):
+    """One line of the books. Ids and numbers only: reasons and names are notes kept beside it.
+
+    `effective_at` is when it counts, `recorded_at` when the books learned it (strictly increasing
+    per account). `origin` and `key` name the command that booked it. `undoes` is the version of
+    the transfer that it takes back, 0 for none.
+    """
+
+    dkey: int
+    customer_id: int
+    version: int
+    move: str
+    source: str
+    target: str
+    points: Points
+    lot: int
+    hold: int
+    undoes: int
+    effective_at: Instant
+    recorded_at: Instant
+    origin: str
+    key: str
+
+
+def book(sums: dict[str, Points], source: str, target: str, points: Points) -> None:
+    """Add one movement of `points` to the running sums of an account."""
+    sums[source] += points if source in GROWS_AS_SOURCE else -points
+    sums[target] += -points if target in GROWS_AS_SOURCE else points
+
+
+def fold(movements: Iterable[tuple[str, str, Points]]) -> dict[str, Points]:
+    """The sums of all places after the given (source, target, points), from an empty account."""
+    sums = dict.fromkeys(PLACES, 0)
+    for source, target, points in movements:
+        book(sums, source, target, points)
+    return sums

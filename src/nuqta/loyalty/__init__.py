@@ -1,0 +1,1 @@
+"""The rules, pure: programs, earning, orders and customers become commands for the books."""

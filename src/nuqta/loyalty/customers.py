@@ -1,0 +1,77 @@
+"""Customers: who a store's shoppers are, and how their addresses are written so that they can be found.
+
+Names and addresses are personal data: they stay in the customer's row and never enter the books.
+"""
+
+import re
+from typing import Final
+
+import msgspec
+
+from nuqta.ledger.instants import Instant
+
+ID_MAX: Final = 2**53 - 1
+"""The largest id: JSON's safe integers."""
+NAME_LENGTH_MAX: Final = 200
+EMAIL_LENGTH_MAX: Final = 254
+
+_EMAIL = re.compile(r"[^\s@\x00-\x1f\x7f<>(),;:\"\[\]\\]+@[^\s@\x00-\x1f\x7f<>(),;:\"\[\]\\]+\.[^\s@.]+")
+_DIGITS = re.compile(r"[0-9]{7,15}")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+
+
+class Customer(msgspec.Struct, frozen=True):
+    """A shopper of one store. `email` and `mobile` are in their canonical form, or ""."""
+
+    dkey: int
+    customer_id: int
+    name: str
+    email: str
+    mobile: str
+    created_at: Instant
+
+
+def checked_name(text: str) -> str:
+    """A name of 1 ... 200 characters without control characters, trimmed. Raises ValueError."""
+    name = text.strip()
+    if not 1 <= len(name) <= NAME_LENGTH_MAX or _CONTROL.search(name):
+        raise ValueError(f"a name has 1 to {NAME_LENGTH_MAX} characters and no control characters")
+    return name
+
+
+def checked_id(value: int | str) -> int:
+    """A customer's id, 1 ... 2^53 - 1. Raises ValueError, with a sentence, for anything else."""
+    text = str(value)
+    if text.isascii() and text.isdecimal() and len(text) <= 16 and 1 <= int(text) <= ID_MAX:
+        return int(text)
+    raise ValueError(f"{text[:40]!r} is not a customer id: a whole number from 1 to {ID_MAX}")
+
+
+def canonical_email(text: str) -> str:
+    """An e-mail address in the form in which it is looked up: trimmed, lower case.
+
+    Raises ValueError, with a sentence, for what cannot be one.
+    """
+    email = text.strip().lower()
+    if len(email) > EMAIL_LENGTH_MAX or _EMAIL.fullmatch(email) is None:
+        raise ValueError(f"{text[:60]!r} is not an e-mail address")
+    return email
+
+
+def canonical_mobile(text: str, country_code: str = "") -> str:
+    """A mobile number in the form in which it is looked up: country code and number, digits only.
+
+    `+966 50 123 4567`, `00966501234567` and (`966`, `0501234567`) are one number. Raises
+    ValueError, with a sentence, for what cannot be one.
+    """
+    digits = re.sub(r"[\s()\-.]", "", text)
+    code = re.sub(r"[\s+]", "", country_code).removeprefix("00")
+    if digits.startswith("+"):
+        digits = digits[1:]
+    elif digits.startswith("00"):
+        digits = digits[2:]
+    elif code and not digits.startswith(code):
+        digits = code + digits.removeprefix("0")
+    if _DIGITS.fullmatch(digits) is None:
+        raise ValueError(f"{text[:40]!r} is not a mobile number")
+    return digits

@@ -1,0 +1,66 @@
+"""Money: whole minor units of an ISO 4217 currency; never a float.
+
+Amounts arrive as plain decimals and are rounded half up to the currency's minor unit, because real
+feeds carry up to 14 decimals. Source: design, ledger, sections 1 and 5.
+"""
+
+import re
+from typing import Final, TypeAlias
+
+Minor: TypeAlias = int
+
+_DECIMALS: Final = {
+    **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
+    **dict.fromkeys(
+        ("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND",
+         "VUV", "XAF", "XOF", "XPF"), 0,
+    ),
+}  # fmt: skip
+"""Decimals of the currencies that do not have 2 (ISO 4217)."""
+
+MINOR_MAX: Final[Minor] = 10**15
+"""The largest amount that is accepted, in minor units."""
+
+_CURRENCY = re.compile(r"[A-Z]{3}")
+_AMOUNT = re.compile(r"([0-9]{1,18})(?:\.([0-9]{1,18}))?")
+
+
+def decimals_of(currency: str) -> int:
+    """How many decimals the currency's minor unit has: 0, 2 or 3."""
+    return _DECIMALS.get(currency, 2)
+
+
+def is_currency(text: str) -> bool:
+    """Whether the text has the form of an ISO 4217 code: three capital letters."""
+    return _CURRENCY.fullmatch(text) is not None
+
+
+def parse_amount(text: str, currency: str) -> Minor:
+    """A plain decimal such as `250.75` in minor units, rounded half up; 0 ... MINOR_MAX.
+
+    Raises ValueError, with a sentence, for anything else: a sign, an exponent, separators, NaN.
+    """
+    match = _AMOUNT.fullmatch(text)
+    if match is None:
+        raise ValueError(f"{_shown(text)} is not a plain decimal amount of 0 or more")
+    decimals = decimals_of(currency)
+    whole, fraction = match[1], match[2] or ""
+    minor = int(whole) * 10**decimals + int(fraction[:decimals].ljust(decimals, "0") or "0")
+    if fraction[decimals : decimals + 1] >= "5":
+        minor += 1
+    if minor > MINOR_MAX:
+        raise ValueError(f"{_shown(text)} is larger than any amount this server accepts")
+    return minor
+
+
+def format_amount(minor: Minor, currency: str) -> str:
+    """Minor units as a plain decimal with the currency's own decimals."""
+    decimals = decimals_of(currency)
+    if not decimals:
+        return str(minor)
+    whole, fraction = divmod(minor, 10**decimals)
+    return f"{whole}.{fraction:0{decimals}}"
+
+
+def _shown(text: str) -> str:
+    return repr(text if len(text) <= 40 else text[:40] + "…")

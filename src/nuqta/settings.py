@@ -1,0 +1,130 @@
+"""Every setting, in one table: its name in the environment, default, limits, and a sentence.
+
+A setting is read once, when a command starts. A value outside its limits stops the start with a
+sentence that names it; nothing is clamped in silence.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+import msgspec
+
+
+class Setting(msgspec.Struct, frozen=True):
+    """One row: `name` without the prefix NUQTA_; whole numbers have limits, texts a pattern."""
+
+    name: str
+    default: int | str
+    sentence: str
+    least: int = 0
+    most: int = 0
+    pattern: str = ""
+
+    def read(self, text: str) -> int | str:
+        """The value that the text gives. Raises ValueError, with a sentence, outside the limits."""
+        if isinstance(self.default, int):
+            if not (text.isascii() and text.isdecimal() and len(text) < 19):
+                raise ValueError(f"NUQTA_{self.name} takes a whole number, not {text!r}")
+            if not self.least <= int(text) <= self.most:
+                raise ValueError(
+                    f"NUQTA_{self.name} takes {self.least} to {self.most}, not {text}"
+                )
+            return int(text)
+        if self.pattern and re.fullmatch(self.pattern, text) is None:
+            raise ValueError(f"NUQTA_{self.name} does not take {text!r}: {self.sentence}")
+        return text
+
+
+TABLE: Final = (
+    Setting("DB", "nuqta.db", "The books: the path of an SQLite file, or a URL."),
+    Setting("SECRET", "", "The key under which tokens are digested, 32 or more characters, with an"
+            " older one behind a comma; empty: the key file beside the database, made by init."),
+    Setting("RATE_LIMIT", 60, "Requests a minute of an application on a store's managers' routes;"
+            " 0 turns this and the shoppers' limit off.", 0, 1_000_000),
+    Setting("RATE_LIMIT_SHOPPER", 60, "Requests a minute of one customer token of an application on"
+            " a store; 0 turns it off.", 0, 1_000_000),
+    Setting("RATE_LIMIT_TRACKED", 100_000, "Callers whose pace is remembered at a time.",
+            1_000, 10_000_000),
+    Setting("SESSION_IDLE_HOURS", 720, "Hours after which an unused customer token ends.",
+            1, 87_600),
+    Setting("SESSION_HOURS", 2_160, "Hours after which a customer token ends, however used.",
+            1, 87_600),
+    Setting("SESSIONS_PER_CUSTOMER", 20, "Live tokens of one customer; a new one ends the oldest.",
+            1, 1_000),
+    Setting("CODE_SECONDS", 300, "Seconds that a one-time code lives.", 30, 3_600),
+    Setting("CODE_TRIES", 5, "Wrong tries after which a one-time code is dead.", 1, 20),
+    Setting("CODE_PAUSE_SECONDS", 60, "Seconds between two codes for one address.", 0, 3_600),
+    Setting("CODES_PER_HOUR", 5, "Codes an hour for one address.", 1, 1_000),
+    Setting("DELIVERY", "log", "How one-time codes are sent: smtp, webhook, or log (development"
+            " only).", pattern="smtp|webhook|log"),
+    Setting("DELIVERY_LOG_FORCE", 0, "1 allows delivery to the log on a public bind address.", 0, 1),
+    Setting("DELIVERY_SECONDS", 10, "Seconds that one delivery of a code may take.", 1, 120),
+    Setting("DELIVERIES_WAITING", 1_000, "Codes that may wait for delivery; more are not sent.",
+            1, 1_000_000),
+    Setting("SMTP_URL", "", "smtp://, smtp+starttls:// or smtps:// user:password@host:port of the"
+            " mail server.", pattern=r"|smtps?(\+starttls)?://.+"),
+    Setting("SMTP_FROM", "nuqta@localhost", "The sender of one-time codes.",
+            pattern=r"[^@\s]+@[^@\s]+"),
+    Setting("DELIVERY_WEBHOOK", "", "The http or https address that takes one-time codes as JSON.",
+            pattern=r"|https?://.+"),
+    Setting("DELIVERY_WEBHOOK_SECRET", "", "Signs the webhook's body (HMAC-SHA256, X-Nuqta-Signature)"
+            " where it is set."),
+    Setting("BODY_BYTES", 262_144, "Bytes of a request's body.", 1_024, 64 * 2**20),
+    Setting("HEADER_BYTES", 32_768, "Bytes of a request's line and headers.", 2_048, 2**20),
+    Setting("JSON_DEPTH", 32, "Levels to which a JSON body may be nested.", 2, 500),
+    Setting("BATCH", 512, "Commands that one commit may carry.", 1, 10_000),
+    Setting("QUEUE", 10_000, "Commands that may wait for the door; more are answered 503.",
+            1, 1_000_000),
+    Setting("LOCK_SECONDS", 10, "Seconds to wait for another process's write lock.", 1, 600),
+    Setting("CHECK_MEBIBYTES", 64, "Size up to which the file is checked at a start after an unclean"
+            " stop, before it serves.", 0, 1_000_000),
+    Setting("CLOCK_JUMP_SECONDS", 300, "Seconds by which the wall clock may depart from the monotonic"
+            " one, or lie behind the books.", 1, 86_400),
+    Setting("LOG_READS", 0, "One read in this many is logged; 0 logs none. Refusals and writes are"
+            " always logged.", 0, 1_000_000),
+)  # fmt: skip
+
+
+class Settings:
+    """The values in force: an attribute for each row of the table, in lower case."""
+
+    db: str
+    secret: str
+    rate_limit: int
+    rate_limit_shopper: int
+    rate_limit_tracked: int
+    session_idle_hours: int
+    session_hours: int
+    sessions_per_customer: int
+    code_seconds: int
+    code_tries: int
+    code_pause_seconds: int
+    codes_per_hour: int
+    delivery: str
+    delivery_log_force: int
+    delivery_seconds: int
+    deliveries_waiting: int
+    smtp_url: str
+    smtp_from: str
+    delivery_webhook: str
+    delivery_webhook_secret: str
+    body_bytes: int
+    header_bytes: int
+    json_depth: int
+    batch: int
+    queue: int
+    lock_seconds: int
+    check_mebibytes: int
+    clock_jump_seconds: int
+    log_reads: int
+
+    def __init__(self, environ: Mapping[str, str] | None = None) -> None:
+        """Read the table from `environ`. Raises ValueError for a value outside its limits."""
+        given = environ or {}
+        for row in TABLE:
+            text = given.get(f"NUQTA_{row.name}")
+            value = row.default if text is None else row.read(text)
+            setattr(self, row.name.lower(), value)
+        if self.rate_limit == 0:
+            self.rate_limit_shopper = 0

@@ -1,0 +1,105 @@
+"""Loading what a batch of commands may touch, and recording what was decided.
+
+The two halves of the one door that touch the database; between them stands `ledger.decide`.
+"""
+
+from collections.abc import Iterable
+
+from nuqta.ledger.account import Account, opened
+from nuqta.ledger.commands import Command, Receipt
+from nuqta.ledger.instants import Instant
+from nuqta.ledger.lots import Lot
+from nuqta.ledger.posting import Facts, Outcome, receipt_key
+from nuqta.ledger.transfers import AccountKey, Transfer
+from nuqta.storage.faults import StorageFault
+from nuqta.storage.rows import account_from, account_row, lot_from, lot_row
+from nuqta.storage.sqlite import Transaction
+from nuqta.storage.statements import statement
+
+_ACCOUNT = statement("points.account")
+_OPEN_ACCOUNT = statement("points.open_account")
+_CHANGE_ACCOUNT = statement("points.change_account")
+_OPEN_LOTS = statement("points.open_lots")
+_ALL_LOTS = statement("points.all_lots")
+_PUT_LOT = statement("points.put_lot")
+_ADD_TRANSFER = statement("points.add_transfer")
+_TRANSFERS = statement("points.transfers")
+_RECEIPT = statement("points.receipt")
+_RECEIPTS = statement("points.receipts")
+_ADD_RECEIPT = statement("points.add_receipt")
+_ADD_NOTE = statement("points.add_note")
+_RAISE = statement("meta.raise")
+
+
+def load(tx: Transaction, commands: Iterable[Command]) -> Facts:
+    """Every row that the commands may touch, in key order. Raises Damaged."""
+    facts = Facts({}, {}, {})
+    for command in commands:
+        key = receipt_key(command)
+        found = tx.rows_of(_RECEIPT.text, key)
+        if found:
+            facts.receipts[key] = Receipt(*found[0])
+    for key in sorted({command.account for command in commands}):
+        rows = tx.rows_of(_ACCOUNT.text, key)
+        if rows:
+            account = facts.accounts[key] = account_from(rows[0])
+            if account.lots:
+                facts.lots[key] = [lot_from(row) for row in tx.rows_of(_OPEN_LOTS.text, key)]
+    return facts
+
+
+def record(tx: Transaction, outcome: Outcome, clock: Instant) -> None:
+    """Append what was decided. Raises StorageFault where an account is not as it was loaded."""
+    if outcome.transfers:
+        tx.many(_ADD_TRANSFER, [_fields(transfer) for transfer in outcome.transfers])
+        tx.many(_PUT_LOT, [lot_row(lot) for lot in outcome.lots])
+        changes = [_change(before, account) for before, account in outcome.accounts]
+        if tx.many(_CHANGE_ACCOUNT, changes) != len(changes):
+            raise StorageFault("an account changed between loading and recording")
+        tx.run(_RAISE, name="booked_at", value=clock)
+    if outcome.receipts:
+        tx.many(_ADD_RECEIPT, [_fields(receipt) for receipt in outcome.receipts])
+    if outcome.notes:
+        tx.many(_ADD_NOTE, [_fields(note) for note in outcome.notes])
+
+
+def open_accounts(tx: Transaction, keys: Iterable[AccountKey]) -> None:
+    """An empty account for each customer that has none."""
+    tx.many(_OPEN_ACCOUNT, [account_row(opened(*key)) for key in keys])
+
+
+def account(tx: Transaction, key: AccountKey) -> Account | None:
+    """One account. Raises Damaged."""
+    rows = tx.rows_of(_ACCOUNT.text, key)
+    return account_from(rows[0]) if rows else None
+
+
+def open_lots(tx: Transaction, key: AccountKey) -> list[Lot]:
+    """The lots of an account that have points left. Raises Damaged."""
+    return [lot_from(row) for row in tx.rows_of(_OPEN_LOTS.text, key)]
+
+
+def all_lots(tx: Transaction, key: AccountKey) -> list[Lot]:
+    """Every lot of an account, by number. Raises Damaged."""
+    return [lot_from(row) for row in tx.rows_of(_ALL_LOTS.text, key)]
+
+
+def transfers(tx: Transaction, key: AccountKey) -> list[Transfer]:
+    """Every transfer of an account, by version."""
+    return [Transfer(*row) for row in tx.rows_of(_TRANSFERS.text, key)]
+
+
+def receipts(tx: Transaction, key: AccountKey) -> list[Receipt]:
+    """Every receipt of an account."""
+    return [Receipt(*row) for row in tx.rows_of(_RECEIPTS.text, key)]
+
+
+def _fields(record: Transfer | Receipt | object) -> tuple[object, ...]:
+    names: tuple[str, ...] = record.__struct_fields__  # type: ignore[attr-defined]  # msgspec's
+    return tuple([getattr(record, name) for name in names])
+
+
+def _change(before: int, changed: Account) -> tuple[object, ...]:
+    row = account_row(changed)
+    values = dict(zip((*Account.__struct_fields__, "crc"), row, strict=True))
+    return _CHANGE_ACCOUNT.bind({**values, "version_before": before})

@@ -1,0 +1,63 @@
+"""Migrations: one chain of plain SQL steps, each applied once, in a transaction of its own.
+
+The number of the last step is kept in the file's `user_version`. A kill in the middle of a step
+leaves the schema before it.
+"""
+
+import re
+from importlib.resources import files
+from typing import Final
+
+import apsw
+
+from nuqta.storage.faults import CannotStart
+
+APPLICATION_ID: Final = 0x6E757174
+"""`nuqt`: marks a file as nuqta's, so that no other program's database is ever migrated."""
+
+
+def steps() -> list[tuple[int, str, str]]:
+    """Every step: its number, its name, its SQL; numbered from 1 without a gap."""
+    found = []
+    for file in files("nuqta.storage").joinpath("migrations").iterdir():
+        match = re.fullmatch(r"(\d{4})_([a-z_]+)\.sql", file.name)
+        if match is not None:
+            found.append((int(match[1]), match[2], file.read_text(encoding="utf-8")))
+    return sorted(found)
+
+
+def migrate(connection: apsw.Connection, chain: list[tuple[int, str, str]] | None = None) -> int:
+    """Apply the steps that the database lacks; how many there were.
+
+    Raises CannotStart for a database that is newer than this program, or not nuqta's.
+    """
+    chain = steps() if chain is None else chain
+    done = 0
+    while True:
+        connection.execute("BEGIN IMMEDIATE")  # so that two processes never apply one step twice
+        try:
+            version = _version(connection)
+            if version > len(chain):
+                raise CannotStart(
+                    f"the database has schema {version}, newer than this program's {len(chain)}"
+                )
+            if version == len(chain):
+                return done
+            number, _, sql = chain[version]
+            connection.execute(sql)
+            connection.pragma("application_id", APPLICATION_ID)
+            connection.pragma("user_version", number)
+            connection.execute("COMMIT")
+            done += 1
+        finally:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+
+
+def _version(connection: apsw.Connection) -> int:
+    version = connection.pragma("user_version")
+    owner = connection.pragma("application_id")
+    tables = connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()[0][0]
+    if tables and owner != APPLICATION_ID:
+        raise CannotStart("the file is another program's database")
+    return int(version or 0)

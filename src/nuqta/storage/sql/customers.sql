@@ -1,0 +1,25 @@
+-- name: add
+-- A new customer; nothing where the id is known.
+INSERT INTO customers (dkey, customer_id, name, email, mobile, created_at)
+VALUES (:dkey, :customer_id, :name, :email, :mobile, :created_at)
+ON CONFLICT (dkey, customer_id) DO NOTHING;
+
+-- name: by_id
+-- One customer.
+SELECT dkey, customer_id, name, email, mobile, created_at
+FROM customers WHERE dkey = :dkey AND customer_id = :customer_id;
+
+-- name: claim
+-- An order number, e-mail address or mobile number becomes one customer's; the first claim decides.
+INSERT INTO directory (dkey, kind, text, customer_id)
+VALUES (:dkey, :kind, :text, :customer_id)
+ON CONFLICT (dkey, kind, text) DO NOTHING;
+
+-- name: unclaim
+-- A claim is given back, by the customer who holds it.
+DELETE FROM directory
+WHERE dkey = :dkey AND kind = :kind AND text = :text AND customer_id = :customer_id;
+
+-- name: claimed_by
+-- Whose the order number, e-mail address or mobile number is.
+SELECT customer_id FROM directory WHERE dkey = :dkey AND kind = :kind AND text = :text;

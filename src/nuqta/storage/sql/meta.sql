@@ -1,0 +1,13 @@
+-- name: get
+-- One number that the database keeps about itself.
+SELECT value FROM meta WHERE name = :name;
+
+-- name: put
+-- Set such a number.
+INSERT INTO meta (name, value) VALUES (:name, :value)
+ON CONFLICT (name) DO UPDATE SET value = excluded.value;
+
+-- name: raise
+-- Set such a number where it grows.
+INSERT INTO meta (name, value) VALUES (:name, :value)
+ON CONFLICT (name) DO UPDATE SET value = excluded.value WHERE excluded.value > meta.value;

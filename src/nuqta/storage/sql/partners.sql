@@ -1,0 +1,37 @@
+-- name: add
+-- A new partner application.
+INSERT INTO partners (partner_id, name, created_at) VALUES (:partner_id, :name, :created_at);
+
+-- name: by_id
+-- One partner.
+SELECT partner_id, name, created_at FROM partners WHERE partner_id = :partner_id;
+
+-- name: install
+-- A partner is installed on a store, or its scopes there change.
+INSERT INTO installations (store_id, partner_id, scopes, installed_at)
+VALUES (:store_id, :partner_id, :scopes, :installed_at)
+ON CONFLICT (store_id, partner_id) DO UPDATE SET scopes = excluded.scopes;
+
+-- name: scopes_anywhere
+-- The scopes of a partner's oldest installation, which a further one takes over.
+SELECT scopes FROM installations WHERE partner_id = :partner_id ORDER BY installed_at LIMIT 1;
+
+-- name: add_token
+-- A token of an installation; only its digest is kept.
+INSERT INTO partner_tokens (digest, kind, partner_id, store_id, created_at, ends_at)
+VALUES (:digest, :kind, :partner_id, :store_id, :created_at, :ends_at);
+
+-- name: revoke_tokens
+-- Every token of an installation ends.
+DELETE FROM partner_tokens WHERE store_id = :store_id AND partner_id = :partner_id;
+
+-- name: caller
+-- Who calls a store's route: the partner by its authorization token, the store by id or UUID, the
+-- installation, and the manager token where one was sent. What is missing comes back null.
+SELECT t.partner_id, t.ends_at, s.store_id, i.scopes, m.partner_id, m.store_id, m.ends_at
+FROM (SELECT 1)
+LEFT JOIN partner_tokens t ON t.digest = :partner_digest AND t.kind = 'authorization'
+LEFT JOIN partner_tokens m ON m.digest = :manager_digest AND m.kind = 'manager'
+LEFT JOIN stores s ON s.store_id = coalesce(
+    :store_id, (SELECT store_id FROM stores WHERE uuid = :store_uuid), m.store_id)
+LEFT JOIN installations i ON i.store_id = s.store_id AND i.partner_id = t.partner_id;

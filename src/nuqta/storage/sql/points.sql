@@ -1,0 +1,115 @@
+-- name: balance
+-- The one statement of the hot path: who calls (token digest), whether the caller is installed on
+-- the store, whose session it is, and that customer's account. What is missing comes back null.
+SELECT t.partner_id, t.ends_at, s.store_id, i.scopes,
+       n.customer_id, n.used_at, n.ends_at,
+       a.dkey, a.customer_id, a.version, a.recorded_at, a.next_change_at, a.lots, a.pending,
+       a.available, a.held, a.owed, a.issued, a.redeemed, a.expired, a.cancelled, a.adjusted_in,
+       a.adjusted_out, a.forgiven, a.crc
+FROM (SELECT 1)
+LEFT JOIN partner_tokens t ON t.digest = :partner_digest AND t.kind = 'authorization'
+LEFT JOIN stores s
+       ON s.store_id = coalesce(:store_id, (SELECT store_id FROM stores WHERE uuid = :store_uuid))
+LEFT JOIN installations i ON i.store_id = s.store_id AND i.partner_id = t.partner_id
+LEFT JOIN sessions n ON n.dkey = :dkey AND n.digest = :session_digest
+LEFT JOIN accounts a ON a.dkey = n.dkey AND a.customer_id = n.customer_id;
+
+-- name: account
+-- One account.
+SELECT dkey, customer_id, version, recorded_at, next_change_at, lots, pending, available, held, owed,
+       issued, redeemed, expired, cancelled, adjusted_in, adjusted_out, forgiven, crc
+FROM accounts WHERE dkey = :dkey AND customer_id = :customer_id;
+
+-- name: open_account
+-- An account that starts empty; nothing where there is one.
+INSERT INTO accounts (dkey, customer_id, version, recorded_at, next_change_at, lots, pending,
+    available, held, owed, issued, redeemed, expired, cancelled, adjusted_in, adjusted_out, forgiven,
+    crc)
+VALUES (:dkey, :customer_id, :version, :recorded_at, :next_change_at, :lots, :pending, :available,
+    :held, :owed, :issued, :redeemed, :expired, :cancelled, :adjusted_in, :adjusted_out, :forgiven,
+    :crc)
+ON CONFLICT (dkey, customer_id) DO NOTHING;
+
+-- name: change_account
+-- The account's new row, guarded by the version that it was decided on.
+UPDATE accounts
+SET version = :version, recorded_at = :recorded_at, next_change_at = :next_change_at, lots = :lots,
+    pending = :pending, available = :available, held = :held, owed = :owed, issued = :issued,
+    redeemed = :redeemed, expired = :expired, cancelled = :cancelled, adjusted_in = :adjusted_in,
+    adjusted_out = :adjusted_out, forgiven = :forgiven, crc = :crc
+WHERE dkey = :dkey AND customer_id = :customer_id AND version = :version_before;
+
+-- name: open_lots
+-- The lots of an account that have points left, as they are spent.
+SELECT dkey, customer_id, lot, granted, left_over, held, is_pending, granted_at, matures_at,
+       expires_at, order_key, rule_id, rule_revision, crc
+FROM lots WHERE dkey = :dkey AND customer_id = :customer_id AND left_over > 0
+ORDER BY expires_at, granted_at, lot;
+
+-- name: all_lots
+-- Every lot of an account, by number.
+SELECT dkey, customer_id, lot, granted, left_over, held, is_pending, granted_at, matures_at,
+       expires_at, order_key, rule_id, rule_revision, crc
+FROM lots WHERE dkey = :dkey AND customer_id = :customer_id ORDER BY lot;
+
+-- name: put_lot
+-- A new lot, or what is left of a known one.
+INSERT INTO lots (dkey, customer_id, lot, granted, left_over, held, is_pending, granted_at,
+    matures_at, expires_at, order_key, rule_id, rule_revision, crc)
+VALUES (:dkey, :customer_id, :lot, :granted, :left_over, :held, :is_pending, :granted_at,
+    :matures_at, :expires_at, :order_key, :rule_id, :rule_revision, :crc)
+ON CONFLICT (dkey, customer_id, lot) DO UPDATE
+SET left_over = excluded.left_over, held = excluded.held, is_pending = excluded.is_pending,
+    matures_at = excluded.matures_at, crc = excluded.crc;
+
+-- name: add_transfer
+-- One line of the books.
+INSERT INTO transfers (dkey, customer_id, version, move, source, target, points, lot, hold, undoes,
+    effective_at, recorded_at, origin, key)
+VALUES (:dkey, :customer_id, :version, :move, :source, :target, :points, :lot, :hold, :undoes,
+    :effective_at, :recorded_at, :origin, :key);
+
+-- name: transfers
+-- Every transfer of an account, by version.
+SELECT dkey, customer_id, version, move, source, target, points, lot, hold, undoes, effective_at,
+       recorded_at, origin, key
+FROM transfers WHERE dkey = :dkey AND customer_id = :customer_id ORDER BY version;
+
+-- name: receipt
+-- The receipt that was given for a key, if any.
+SELECT dkey, customer_id, origin, key, digest, refusal, version, booked, recorded_at
+FROM receipts
+WHERE dkey = :dkey AND customer_id = :customer_id AND origin = :origin AND key = :key;
+
+-- name: receipts
+-- Every receipt of an account.
+SELECT dkey, customer_id, origin, key, digest, refusal, version, booked, recorded_at
+FROM receipts WHERE dkey = :dkey AND customer_id = :customer_id ORDER BY origin, key;
+
+-- name: add_receipt
+-- What became of a command, for ever.
+INSERT INTO receipts (dkey, customer_id, origin, key, digest, refusal, version, booked, recorded_at)
+VALUES (:dkey, :customer_id, :origin, :key, :digest, :refusal, :version, :booked, :recorded_at);
+
+-- name: add_note
+-- The words beside a transfer.
+INSERT INTO notes (dkey, customer_id, version, reason)
+VALUES (:dkey, :customer_id, :version, :reason);
+
+-- name: due_accounts
+-- store-wide: the sweeper looks for what fell due anywhere; it then writes account by account.
+SELECT dkey, customer_id FROM accounts
+WHERE next_change_at <= :now ORDER BY next_change_at LIMIT :limit;
+
+-- name: accounts_from
+-- store-wide: the audit walks over all accounts of a store in key order.
+SELECT dkey, customer_id, version, recorded_at, next_change_at, lots, pending, available, held, owed,
+       issued, redeemed, expired, cancelled, adjusted_in, adjusted_out, forgiven, crc
+FROM accounts WHERE dkey >= :dkey_from AND dkey < :dkey_until ORDER BY dkey, customer_id;
+
+-- name: orphans
+-- store-wide: the audit counts rows of the books that belong to no account.
+SELECT (SELECT count(*) FROM transfers t WHERE NOT EXISTS
+           (SELECT 1 FROM accounts a WHERE a.dkey = t.dkey AND a.customer_id = t.customer_id)),
+       (SELECT count(*) FROM lots l WHERE NOT EXISTS
+           (SELECT 1 FROM accounts a WHERE a.dkey = l.dkey AND a.customer_id = l.customer_id));

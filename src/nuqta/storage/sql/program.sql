@@ -1,0 +1,35 @@
+-- name: add_store
+-- A new store.
+INSERT INTO stores (store_id, uuid, name, currency, timezone, created_at)
+VALUES (:store_id, :uuid, :name, :currency, :timezone, :created_at);
+
+-- name: store
+-- One store, by its id or its UUID.
+SELECT store_id, uuid, name, currency, timezone, created_at FROM stores
+WHERE store_id = coalesce(:store_id, (SELECT store_id FROM stores WHERE uuid = :store_uuid));
+
+-- name: stores
+-- Every store.
+SELECT store_id, uuid, name, currency, timezone, created_at FROM stores ORDER BY store_id;
+
+-- name: add_domain
+-- A domain at which a store is reached; nothing where it is taken.
+INSERT INTO store_domains (domain, store_id) VALUES (:domain, :store_id)
+ON CONFLICT (domain) DO NOTHING;
+
+-- name: domain
+-- Whose a domain is.
+SELECT store_id FROM store_domains WHERE domain = :domain;
+
+-- name: current
+-- The revision of a store's program that is in force.
+SELECT store_id, revision, is_on, maturity_days, maturity_from, expiry_days, owed, changed_at,
+       changed_by
+FROM programs WHERE store_id = :store_id ORDER BY revision DESC LIMIT 1;
+
+-- name: add_revision
+-- A new revision of a store's program.
+INSERT INTO programs (store_id, revision, is_on, maturity_days, maturity_from, expiry_days, owed,
+    changed_at, changed_by)
+VALUES (:store_id, :revision, :is_on, :maturity_days, :maturity_from, :expiry_days, :owed,
+    :changed_at, :changed_by);
