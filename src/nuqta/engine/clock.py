@@ -1,0 +1,51 @@
+"""The clock: what time it is, and whether it can be believed.
+
+The wall clock stamps the books. A second clock that no one can set runs beside it; where the two
+part by more than a setting allows, the wall clock was moved, and nothing may be booked under it
+until a person accepts it: a clock that jumps forward must not expire everybody's points.
+Source: design, storage ("SQLite").
+"""
+
+import time
+from collections.abc import Callable
+
+from nuqta.ledger.instants import SECOND_US, Instant
+from nuqta.storage.faults import StorageFault
+
+# Counts the time that a suspended machine sleeps, as the wall clock does.
+_STEADY = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+
+class ClockMoved(StorageFault):
+    """The wall clock departed from the steady one; nothing is booked until it is accepted."""
+
+
+def _wall_us() -> int:
+    return time.time_ns() // 1000
+
+
+def _steady_us() -> int:
+    return time.clock_gettime_ns(_STEADY) // 1000
+
+
+class Clock:
+    """Instants in UTC microseconds. `wall` and `steady` count microseconds."""
+
+    def __init__(
+        self,
+        jump_seconds: int = 300,
+        wall: Callable[[], int] = _wall_us,
+        steady: Callable[[], int] = _steady_us,
+    ) -> None:
+        self.now: Callable[[], Instant] = wall
+        self._steady = steady
+        self._jump_us = jump_seconds * SECOND_US
+        self.accept()
+
+    def accept(self) -> None:
+        """Believe the wall clock as it stands."""
+        self._offset = self.now() - self._steady()
+
+    def has_moved(self) -> bool:
+        """Whether the wall clock has departed from the steady one by more than the setting."""
+        return abs(self.now() - self._steady() - self._offset) > self._jump_us

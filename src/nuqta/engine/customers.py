@@ -1,0 +1,107 @@
+"""Customers: making them with their account, and finding them by what they are known by."""
+
+from hashlib import blake2b
+
+import msgspec
+
+from nuqta import refusals
+from nuqta.engine.ids import new_id
+from nuqta.ledger.account import BUCKETS, dkey_of
+from nuqta.ledger.instants import Instant
+from nuqta.loyalty.customers import (
+    Customer,
+    canonical_email,
+    canonical_mobile,
+    checked_id,
+    checked_name,
+)
+from nuqta.refusals import Refusal
+from nuqta.storage import books
+from nuqta.storage.sqlite import Transaction
+from nuqta.storage.statements import statement
+
+_ADD = statement("customers.add")
+_BY_ID = statement("customers.by_id")
+_CLAIM = statement("customers.claim")
+_UNCLAIM = statement("customers.unclaim")
+_CLAIMED_BY = statement("customers.claimed_by")
+
+
+class CustomerWish(msgspec.Struct, frozen=True):
+    """A customer to be made: addresses in their canonical form, or ""; id 0 = a new one."""
+
+    name: str
+    email: str = ""
+    mobile: str = ""
+    customer_id: int = 0
+
+
+def wished(name: str, email: str = "", mobile: str = "", customer_id: str = "") -> CustomerWish:
+    """A wish from texts as people and files write them. Raises ValueError, with a sentence."""
+    return CustomerWish(
+        checked_name(name),
+        canonical_email(email) if email.strip() else "",
+        canonical_mobile(mobile) if mobile.strip() else "",
+        checked_id(customer_id.strip()) if customer_id.strip() else 0,
+    )
+
+
+def directory_key(store_id: int, kind: str, text: str) -> int:
+    """The dkey under which a store's directory keeps a text: by a hash that never changes."""
+    digest = blake2b(f"{kind}\x00{text}".encode(), digest_size=8).digest()
+    return store_id * BUCKETS + int.from_bytes(digest) % BUCKETS
+
+
+def claim(tx: Transaction, store_id: int, kind: str, text: str, customer_id: int) -> bool:
+    """Make an order number or address this customer's. The first claim decides: whether it is."""
+    dkey = directory_key(store_id, kind, text)
+    if tx.run(_CLAIM, dkey=dkey, kind=kind, text=text, customer_id=customer_id):
+        return True
+    return find_by(tx, store_id, kind, text) == customer_id
+
+
+def find_by(tx: Transaction, store_id: int, kind: str, text: str) -> int | None:
+    """Whose an order number or a canonical address is."""
+    dkey = directory_key(store_id, kind, text)
+    row = tx.row(_CLAIMED_BY, dkey=dkey, kind=kind, text=text)
+    return None if row is None else int(row[0])
+
+
+def find(tx: Transaction, store_id: int, customer_id: int) -> Customer | None:
+    """One customer of a store."""
+    dkey = dkey_of(store_id, customer_id)
+    return tx.one(_BY_ID, Customer, dkey=dkey, customer_id=customer_id)
+
+
+def create(
+    tx: Transaction, store_id: int, wish: CustomerWish, now: Instant
+) -> Customer | Refusal:
+    """A new customer with an empty account. Refuses an id or an address that is another's.
+
+    A refusal leaves nothing behind.
+    """
+    customer_id = wish.customer_id or new_id()
+    if find(tx, store_id, customer_id) is not None:
+        return refusals.CUSTOMER_EXISTS
+    claims = [(kind, text) for kind, text in (("email", wish.email), ("mobile", wish.mobile)) if text]
+    for number, (kind, text) in enumerate(claims):
+        if not claim(tx, store_id, kind, text, customer_id):
+            for kind_before, text_before in claims[:number]:
+                _unclaim(tx, store_id, kind_before, text_before, customer_id)
+            return refusals.CUSTOMER_EXISTS
+    customer = Customer(
+        dkey_of(store_id, customer_id), customer_id, wish.name, wish.email, wish.mobile, now
+    )
+    ensure(tx, [customer])
+    return customer
+
+
+def ensure(tx: Transaction, customers: list[Customer]) -> None:
+    """Every one of these customers is there, with an account; known ones stay as they are."""
+    tx.many(_ADD, [msgspec.structs.astuple(customer) for customer in customers])
+    books.open_accounts(tx, [(customer.dkey, customer.customer_id) for customer in customers])
+
+
+def _unclaim(tx: Transaction, store_id: int, kind: str, text: str, customer_id: int) -> None:
+    dkey = directory_key(store_id, kind, text)
+    tx.run(_UNCLAIM, dkey=dkey, kind=kind, text=text, customer_id=customer_id)

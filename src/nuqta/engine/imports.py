@@ -1,0 +1,257 @@
+"""Imports: customers and orders from CSV files, safe to run twice and to resume after a kill.
+
+The file is read in batches; each is one commit, in which every order is claimed for its customer,
+every missing customer is made, and every order earns. Nothing remembers how far an import came,
+because nothing needs to: what is known is known by its own key. A strict import is one commit.
+Source: issue text of the terminal; design, ledger, sections 3 and 5.
+"""
+
+import csv
+from collections.abc import Callable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Final, Generic, TextIO, TypeVar
+
+import msgspec
+
+from nuqta import refusals
+from nuqta.engine import customers
+from nuqta.engine.customers import CustomerWish
+from nuqta.engine.door import RolledBack, post
+from nuqta.engine.engine import Engine
+from nuqta.engine.stores import Store, program_of, rule_for
+from nuqta.ledger.account import dkey_of
+from nuqta.ledger.instants import Instant
+from nuqta.loyalty.cashback import Rule
+from nuqta.loyalty.customers import Customer, checked_id
+from nuqta.loyalty.dates import parse_instant
+from nuqta.loyalty.money import parse_amount
+from nuqta.loyalty.orders import PlacedOrder, checked_number, earned_by
+from nuqta.loyalty.program import Program
+from nuqta.refusals import Refusal
+from nuqta.storage.sqlite import Transaction
+
+BATCH: Final = 2_000
+"""Rows that one commit carries: past some hundreds a commit's own cost no longer shows."""
+
+T = TypeVar("T")
+Progress = Callable[[int], None]
+
+
+class Unreadable(ValueError):
+    """The file cannot be imported at all; the message says why."""
+
+
+class BadRow(msgspec.Struct, frozen=True):
+    """A row that was refused; the header is line 1."""
+
+    line: int
+    reason: str
+
+
+class Result(msgspec.Struct):
+    """What an import did: rows read, new ones, ones that were known, and ones that were refused."""
+
+    read: int = 0
+    new: int = 0
+    known: int = 0
+    refused: list[BadRow] = []
+
+
+class _Strict(RolledBack):
+    """A strict import met a bad row: its transaction is rolled back."""
+
+
+class _Plan(msgspec.Struct, Generic[T]):
+    """How rows of a file are read and booked; `parse` raises ValueError with a sentence."""
+
+    columns: tuple[str, ...]
+    parse: Callable[[dict[str, str]], T]
+    book: Callable[[Transaction, list[tuple[int, T]], Result], None]
+
+
+def import_orders(
+    engine: Engine, path: Path, store: Store, *, strict: bool = False, progress: Progress | None = None
+) -> Result | Refusal:
+    """Every order of the file earns by the program's rule, effective at its own date.
+
+    Columns `order_number, customer_id, placed_on, total`; others are ignored. `progress` is told
+    the bytes read. Refuses a program that is off. Raises Unreadable, StorageFault.
+    """
+    reader = engine.vault.reader()
+    program = program_of(reader, store.store_id)
+    rule = rule_for(reader, store.store_id, "online")
+    if not program.is_on or rule is None:
+        return refusals.PROGRAM_OFF
+    plan = _Plan(
+        ("order_number", "customer_id", "placed_on", "total"),
+        lambda row: PlacedOrder(
+            checked_number(row["order_number"]),
+            checked_id(row["customer_id"]),
+            parse_instant(row["placed_on"], store.timezone),
+            parse_amount(row["total"], store.currency),
+        ),
+        lambda tx, rows, result: _book_orders(
+            tx, rows, result, store, program, rule, engine.clock.now()
+        ),
+    )
+    return _run(engine, path, plan, strict, progress)
+
+
+def import_customers(
+    engine: Engine, path: Path, store: Store, *, strict: bool = False, progress: Progress | None = None
+) -> Result:
+    """Every customer of the file is there, with an account.
+
+    Columns `customer_id, name`, and `email` and `mobile` where there are any. A customer whose id
+    is known stays as it is. Raises Unreadable, StorageFault.
+    """
+    plan = _Plan(
+        ("customer_id", "name"),
+        lambda row: customers.wished(
+            row["name"], row.get("email", ""), row.get("mobile", ""), str(checked_id(row["customer_id"]))
+        ),
+        lambda tx, rows, result: _book_customers(tx, rows, result, store, engine.clock.now()),
+    )
+    return _run(engine, path, plan, strict, progress)
+
+
+def _run(
+    engine: Engine, path: Path, plan: _Plan[T], strict: bool, progress: Progress | None
+) -> Result:
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            if not strict:
+                result = Result()
+                for batch in _batches(_parsed(file, plan, result, progress)):
+                    _in_one_commit(engine, plan, batch, result)
+                return result
+            checked = Result()
+            rows = list(_parsed(file, plan, checked, progress))
+            if checked.refused:
+                return Result(checked.read, refused=checked.refused)
+            return _all_or_nothing(engine, plan, rows, checked)
+    except (OSError, UnicodeDecodeError) as error:
+        raise Unreadable(f"{path} cannot be read as UTF-8 text: {error}") from error
+
+
+def _parsed(
+    file: TextIO, plan: _Plan[T], result: Result, progress: Progress | None
+) -> Iterator[tuple[int, T]]:
+    """The rows that can be understood, with their lines; the others go into `result`."""
+    lines = csv.reader(file, strict=True)
+    try:
+        header = [name.strip() for name in next(lines, [])]
+    except csv.Error as error:
+        raise Unreadable(f"the header cannot be read: {error}") from error
+    missing = [name for name in plan.columns if header.count(name) != 1]
+    if missing:
+        raise Unreadable(f"the header has no single column {missing[0]!r}")
+    while True:
+        try:
+            row = next(lines)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            result.read += 1
+            result.refused.append(BadRow(lines.line_num, f"the row cannot be read: {error}"))
+            continue
+        if not row:
+            continue
+        result.read += 1
+        if progress is not None and result.read % 500 == 0:
+            progress(file.buffer.tell())
+        try:
+            if len(row) != len(header):
+                raise ValueError(f"the row has {len(row)} fields, the header {len(header)}")
+            yield lines.line_num, plan.parse(dict(zip(header, row, strict=True)))
+        except ValueError as error:
+            result.refused.append(BadRow(lines.line_num, str(error)))
+
+
+def _batches(rows: Iterator[T]) -> Iterator[list[T]]:
+    while batch := list(islice(rows, BATCH)):
+        yield batch
+
+
+def _in_one_commit(
+    engine: Engine, plan: _Plan[T], rows: list[tuple[int, T]], result: Result
+) -> None:
+    def work(tx: Transaction) -> Result:
+        told = Result()  # the work may run more than once, so it counts afresh
+        plan.book(tx, rows, told)
+        return told
+
+    told = engine.door.write_now("import", work)
+    result.new += told.new
+    result.known += told.known
+    result.refused = sorted([*result.refused, *told.refused], key=lambda bad: bad.line)
+
+
+def _all_or_nothing(
+    engine: Engine, plan: _Plan[T], rows: list[tuple[int, T]], checked: Result
+) -> Result:
+    def work(tx: Transaction) -> Result:
+        told = Result(checked.read)
+        for start in range(0, len(rows), BATCH):
+            plan.book(tx, rows[start : start + BATCH], told)
+        if told.refused:
+            refusal.append(told)
+            raise _Strict
+        return told
+
+    refusal: list[Result] = []
+    try:
+        return engine.door.write_now("strict import", work)
+    except _Strict:
+        return Result(checked.read, refused=sorted(refusal[-1].refused, key=lambda bad: bad.line))
+
+
+def _book_orders(
+    tx: Transaction,
+    rows: list[tuple[int, PlacedOrder]],
+    result: Result,
+    store: Store,
+    program: Program,
+    rule: Rule,
+    now: Instant,
+) -> None:
+    mine = []
+    for line, order in rows:
+        if order.placed_at > now:
+            result.refused.append(BadRow(line, refusals.EFFECTIVE_IN_FUTURE.text_en))
+        elif customers.claim(tx, store.store_id, "order", order.number, order.customer_id):
+            mine.append((line, order))
+        else:
+            result.refused.append(BadRow(line, refusals.ORDER_OF_ANOTHER_CUSTOMER.text_en))
+    ids = {order.customer_id for _, order in mine}
+    customers.ensure(
+        tx,
+        [Customer(dkey_of(store.store_id, one), one, "", "", "", now) for one in sorted(ids)],
+    )
+    commands = [earned_by(order, store.store_id, program, rule) for _, order in mine]
+    for (line, _), answer in zip(mine, post(tx, commands, now), strict=True):
+        if answer.refusal is not None:
+            result.refused.append(BadRow(line, answer.refusal.text_en))
+        elif answer.is_replay:
+            result.known += 1
+        else:
+            result.new += 1
+
+
+def _book_customers(
+    tx: Transaction,
+    rows: list[tuple[int, CustomerWish]],
+    result: Result,
+    store: Store,
+    now: Instant,
+) -> None:
+    for line, wish in rows:
+        if customers.find(tx, store.store_id, wish.customer_id) is not None:
+            result.known += 1
+            continue
+        made = customers.create(tx, store.store_id, wish, now)
+        if isinstance(made, Refusal):
+            result.refused.append(BadRow(line, made.text_en))
+        else:
+            result.new += 1

@@ -1,0 +1,119 @@
+"""Partners: applications that call for stores, where they are installed, and their tokens.
+
+Each installation has tokens of its own; any live authorization token proves the partner, a manager
+token belongs to one installation. Source: contract, decisions, section 3; zid-loyalty, section 2.
+"""
+
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Final
+
+import msgspec
+
+from nuqta import refusals
+from nuqta.engine.ids import new_id
+from nuqta.engine.tokens import MANAGER, PARTNER, Keyring
+from nuqta.ledger.instants import DAY_US, Instant
+from nuqta.loyalty.customers import checked_name
+from nuqta.refusals import Refusal
+from nuqta.storage.sqlite import Transaction
+from nuqta.storage.statements import statement
+
+_ADD = statement("partners.add")
+_BY_ID = statement("partners.by_id")
+_INSTALL = statement("partners.install")
+_SCOPES = statement("partners.scopes_anywhere")
+_ADD_TOKEN = statement("partners.add_token")
+
+TOKEN_LIFE_US: Final = 365 * DAY_US
+"""A partner's tokens live a year, as Zid's do."""
+
+SCOPES: Final = (
+    "loyalty_program.read",
+    "loyalty_program.read_write",
+    "customers.read",
+    "customers.read_write",
+    "customers.login",
+    "orders.read",
+    "orders.read_write",
+    "webhooks.read_write",
+)
+_SYNONYMS: Final = {
+    "third_customers_read": "customers.read",
+    "third_customers_write": "customers.read_write",
+    "third_webhook_write": "webhooks.read_write",
+}
+"""The newer family of names that Zid's pages use beside the older one."""
+
+
+class Partner(msgspec.Struct, frozen=True):
+    """A partner application."""
+
+    partner_id: int
+    name: str
+    created_at: Instant
+
+
+class Installed(msgspec.Struct, frozen=True):
+    """A partner on a store, with the two tokens that are shown once and never again."""
+
+    partner_id: int
+    authorization: str
+    access_token: str
+
+
+def checked_scopes(names: Iterable[str]) -> str:
+    """Scopes as they are kept: canonical names, sorted, a space between. None at all means all.
+
+    Raises ValueError, with a sentence, for a name that is no scope.
+    """
+    chosen = {_SYNONYMS.get(name, name) for name in names}
+    for name in sorted(chosen):
+        if name not in SCOPES:
+            raise ValueError(f"{name!r} is no scope; there are {', '.join(SCOPES)}")
+    return " ".join(sorted(chosen or SCOPES))
+
+
+@lru_cache(maxsize=1024)
+def granted(scopes: str) -> frozenset[str]:
+    """Every scope that the kept ones grant: who may write may read."""
+    names = set(scopes.split())
+    names |= {name.removesuffix("_write") for name in names if name.endswith(".read_write")}
+    return frozenset(names)
+
+
+def create(
+    tx: Transaction, keyring: Keyring, name: str, store_id: int, scopes: str, now: Instant
+) -> Installed:
+    """A new partner, installed on a store."""
+    partner = Partner(new_id(), checked_name(name), now)
+    tx.run(_ADD, **msgspec.structs.asdict(partner))
+    return _install(tx, keyring, partner.partner_id, store_id, scopes, now)
+
+
+def install(
+    tx: Transaction, keyring: Keyring, partner_id: int, store_id: int, scopes: str, now: Instant
+) -> Installed | Refusal:
+    """Install a known partner on a store; `scopes` = "" takes over those of its first installation.
+
+    Installing again gives further tokens and leaves the former alive. Refuses an unknown partner.
+    """
+    if tx.row(_BY_ID, partner_id=partner_id) is None:
+        return refusals.PARTNER_NOT_FOUND
+    if not scopes:
+        first = tx.row(_SCOPES, partner_id=partner_id)
+        scopes = first[0] if first else checked_scopes(())
+    return _install(tx, keyring, partner_id, store_id, scopes, now)
+
+
+def _install(
+    tx: Transaction, keyring: Keyring, partner_id: int, store_id: int, scopes: str, now: Instant
+) -> Installed:
+    tx.run(_INSTALL, store_id=store_id, partner_id=partner_id, scopes=scopes, installed_at=now)
+    tokens = {"authorization": keyring.mint(PARTNER), "manager": keyring.mint(MANAGER)}
+    for kind, token in tokens.items():
+        tx.run(
+            _ADD_TOKEN, digest=keyring.digest(token), kind=kind, partner_id=partner_id,
+            store_id=store_id, created_at=now, ends_at=now + TOKEN_LIFE_US,
+        )  # fmt: skip
+    return Installed(partner_id, tokens["authorization"], tokens["manager"])

@@ -1,0 +1,182 @@
+"""Stores and their programs: making them, changing them, reading what is in force."""
+
+import re
+import uuid
+from typing import Any
+
+import msgspec
+
+from nuqta import refusals
+from nuqta.engine.ids import new_id
+from nuqta.ledger.instants import POINTS_MAX, Instant
+from nuqta.loyalty import program as programs
+from nuqta.loyalty.cashback import Rule
+from nuqta.loyalty.customers import checked_name
+from nuqta.loyalty.dates import zone_of
+from nuqta.loyalty.money import MINOR_MAX, decimals_of, is_currency
+from nuqta.loyalty.program import DAYS_MAX, Program
+from nuqta.refusals import Refusal
+from nuqta.storage.sqlite import Transaction
+from nuqta.storage.statements import statement
+
+_ADD = statement("program.add_store")
+_STORE = statement("program.store")
+_ADD_DOMAIN = statement("program.add_domain")
+_DOMAIN_OF = statement("program.domain")
+_CURRENT = statement("program.current")
+_ADD_REVISION = statement("program.add_revision")
+_RULES = statement("cashback.current")
+_ADD_RULE = statement("cashback.add_revision")
+_DOMAIN = re.compile(r"(?=.{1,253}\Z)[a-z0-9]([a-z0-9-]{0,62}\.)*[a-z0-9-]{0,62}[a-z0-9]?")
+
+
+class Store(msgspec.Struct, frozen=True):
+    """A merchant's shop. `uuid` and `store_id` name it equally; both are fixed for ever."""
+
+    store_id: int
+    uuid: str
+    name: str
+    currency: str
+    timezone: str
+    created_at: Instant
+
+
+class StoreWish(msgspec.Struct, frozen=True):
+    """What a new store is to be. Raises ValueError, with a sentence, for what cannot be."""
+
+    name: str
+    currency: str
+    timezone: str
+    domains: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        checked_name(self.name)
+        zone_of(self.timezone)
+        if not is_currency(self.currency):
+            raise ValueError(f"{self.currency!r} is not a currency code such as SAR")
+        for domain in self.domains:
+            if _DOMAIN.fullmatch(domain) is None:
+                raise ValueError(f"{domain!r} is not a domain such as shop.example.com")
+
+
+def named(text: str) -> tuple[int | None, str | None]:
+    """What a store's name in a path or an option stands for: (id, None) or (None, UUID).
+
+    A text that is neither gives the id -1, which no store has.
+    """
+    if text.isascii() and text.isdecimal() and len(text) <= 16 and text[0] != "0":
+        return int(text), None
+    try:
+        canonical = str(uuid.UUID(text))
+    except ValueError:
+        return -1, None
+    return (None, canonical) if canonical == text.lower() else (-1, None)
+
+
+def find(tx: Transaction, text: str) -> Store | None:
+    """The store of that id or UUID."""
+    store_id, store_uuid = named(text)
+    return tx.one(_STORE, Store, store_id=store_id, store_uuid=store_uuid)
+
+
+def create(tx: Transaction, wish: StoreWish, now: Instant, by: str) -> Store | Refusal:
+    """A new store with its first program and its two rules. Refuses a domain that is taken."""
+    if any(tx.row(_DOMAIN_OF, domain=domain) for domain in wish.domains):
+        return refusals.DOMAIN_TAKEN
+    store = Store(new_id(), str(uuid.uuid4()), wish.name.strip(), wish.currency, wish.timezone, now)
+    tx.run(_ADD, **msgspec.structs.asdict(store))
+    for domain in wish.domains:
+        tx.run(_ADD_DOMAIN, domain=domain, store_id=store.store_id)
+    tx.run(_ADD_REVISION, **msgspec.structs.asdict(programs.first(store.store_id, now, by)))
+    unit = 10 ** decimals_of(wish.currency)
+    for channel, external_id, is_active in (("online", str(new_id()), 1), ("pos", "pos", 0)):
+        rule = Rule(
+            store.store_id, str(uuid.uuid4()), 1, channel, external_id, 1, unit, is_active,
+            now, now, by,
+        )  # fmt: skip
+        tx.run(_ADD_RULE, **msgspec.structs.asdict(rule))
+    return store
+
+
+def program_of(tx: Transaction, store_id: int) -> Program:
+    """The program in force."""
+    found = tx.one(_CURRENT, Program, store_id=store_id)
+    if found is None:
+        raise LookupError(f"store {store_id} has no program")
+    return found
+
+
+def rules_of(tx: Transaction, store_id: int) -> list[Rule]:
+    """The cashback rules in force."""
+    return tx.all(_RULES, Rule, store_id=store_id)
+
+
+def rule_for(tx: Transaction, store_id: int, channel: str) -> Rule | None:
+    """The active rule of a channel."""
+    rules = [rule for rule in rules_of(tx, store_id) if rule.channel == channel and rule.is_active]
+    return rules[0] if rules else None
+
+
+class ProgramWish(msgspec.Struct, frozen=True):
+    """What is to change in a program; None leaves as it is.
+
+    `earn_points` 1 ... POINTS_MAX and `earn_amount` 1 ... MINOR_MAX (minor units) set the online
+    rule. Raises ValueError, with a sentence, for what cannot be.
+    """
+
+    is_on: bool | None = None
+    earn_points: int | None = None
+    earn_amount: int | None = None
+    maturity_days: int | None = None
+    maturity_from: str | None = None
+    expiry_days: int | None = None
+    owed: str | None = None
+
+    def __post_init__(self) -> None:
+        for name, least, most in (
+            ("earn_points", 1, POINTS_MAX),
+            ("earn_amount", 1, MINOR_MAX),
+            ("maturity_days", 0, DAYS_MAX),
+            ("expiry_days", 0, DAYS_MAX),
+        ):
+            value = getattr(self, name)
+            if value is not None and not least <= value <= most:
+                raise ValueError(f"{name.replace('_', ' ')} is a whole number from {least} to {most}")
+        if self.maturity_from not in (None, "placed", "delivered"):
+            raise ValueError(f"points mature from placed or delivered, not {self.maturity_from!r}")
+        if self.owed not in (None, "owe", "forgive"):
+            raise ValueError(f"what is owed is owe or forgive, not {self.owed!r}")
+
+
+def change_program(
+    tx: Transaction, store_id: int, wish: ProgramWish, now: Instant, by: str
+) -> None:
+    """Book the wish as a new revision of the program and of the online rule, where they change."""
+    before = program_of(tx, store_id)
+    changes: dict[str, Any] = {
+        name: getattr(wish, name)
+        for name in ("maturity_days", "maturity_from", "expiry_days", "owed")
+        if getattr(wish, name) is not None
+    }
+    if wish.is_on is not None:
+        changes["is_on"] = int(wish.is_on)
+    after = msgspec.structs.replace(before, **changes)
+    if after != before:
+        after = msgspec.structs.replace(
+            after, revision=before.revision + 1, changed_at=now, changed_by=by
+        )
+        tx.run(_ADD_REVISION, **msgspec.structs.asdict(after))
+    if wish.earn_points is None and wish.earn_amount is None:
+        return
+    rule = next(rule for rule in rules_of(tx, store_id) if rule.channel == "online")
+    changed = msgspec.structs.replace(
+        rule,
+        points_rewarded=wish.earn_points or rule.points_rewarded,
+        amount_to_spend=wish.earn_amount or rule.amount_to_spend,
+        is_active=1,
+    )
+    if changed != rule:
+        changed = msgspec.structs.replace(
+            changed, revision=rule.revision + 1, changed_at=now, changed_by=by
+        )
+        tx.run(_ADD_RULE, **msgspec.structs.asdict(changed))
