@@ -27,9 +27,7 @@ class Setting(msgspec.Struct, frozen=True):
             if not (text.isascii() and text.isdecimal() and len(text) < 19):
                 raise ValueError(f"NUQTA_{self.name} takes a whole number, not {text!r}")
             if not self.least <= int(text) <= self.most:
-                raise ValueError(
-                    f"NUQTA_{self.name} takes {self.least} to {self.most}, not {text}"
-                )
+                raise ValueError(f"NUQTA_{self.name} takes {self.least} to {self.most}, not {text}")
             return int(text)
         if self.pattern and re.fullmatch(self.pattern, text) is None:
             raise ValueError(f"NUQTA_{self.name} does not take {text!r}: {self.sentence}")

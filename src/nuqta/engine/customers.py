@@ -73,9 +73,7 @@ def find(tx: Transaction, store_id: int, customer_id: int) -> Customer | None:
     return tx.one(_BY_ID, Customer, dkey=dkey, customer_id=customer_id)
 
 
-def create(
-    tx: Transaction, store_id: int, wish: CustomerWish, now: Instant
-) -> Customer | Refusal:
+def create(tx: Transaction, store_id: int, wish: CustomerWish, now: Instant) -> Customer | Refusal:
     """A new customer with an empty account. Refuses an id or an address that is another's.
 
     A refusal leaves nothing behind.
@@ -83,7 +81,9 @@ def create(
     customer_id = wish.customer_id or new_id()
     if find(tx, store_id, customer_id) is not None:
         return refusals.CUSTOMER_EXISTS
-    claims = [(kind, text) for kind, text in (("email", wish.email), ("mobile", wish.mobile)) if text]
+    claims = [
+        (kind, text) for kind, text in (("email", wish.email), ("mobile", wish.mobile)) if text
+    ]
     for number, (kind, text) in enumerate(claims):
         if not claim(tx, store_id, kind, text, customer_id):
             for kind_before, text_before in claims[:number]:

@@ -71,7 +71,12 @@ class _Plan(msgspec.Struct, Generic[T]):
 
 
 def import_orders(
-    engine: Engine, path: Path, store: Store, *, strict: bool = False, progress: Progress | None = None
+    engine: Engine,
+    path: Path,
+    store: Store,
+    *,
+    strict: bool = False,
+    progress: Progress | None = None,
 ) -> Result | Refusal:
     """Every order of the file earns by the program's rule, effective at its own date.
 
@@ -99,7 +104,12 @@ def import_orders(
 
 
 def import_customers(
-    engine: Engine, path: Path, store: Store, *, strict: bool = False, progress: Progress | None = None
+    engine: Engine,
+    path: Path,
+    store: Store,
+    *,
+    strict: bool = False,
+    progress: Progress | None = None,
 ) -> Result:
     """Every customer of the file is there, with an account.
 
@@ -109,7 +119,10 @@ def import_customers(
     plan = _Plan(
         ("customer_id", "name"),
         lambda row: customers.wished(
-            row["name"], row.get("email", ""), row.get("mobile", ""), str(checked_id(row["customer_id"]))
+            row["name"],
+            row.get("email", ""),
+            row.get("mobile", ""),
+            str(checked_id(row["customer_id"])),
         ),
         lambda tx, rows, result: _book_customers(tx, rows, result, store, engine.clock.now()),
     )

@@ -141,7 +141,9 @@ class ProgramWish(msgspec.Struct, frozen=True):
         ):
             value = getattr(self, name)
             if value is not None and not least <= value <= most:
-                raise ValueError(f"{name.replace('_', ' ')} is a whole number from {least} to {most}")
+                raise ValueError(
+                    f"{name.replace('_', ' ')} is a whole number from {least} to {most}"
+                )
         if self.maturity_from not in (None, "placed", "delivered"):
             raise ValueError(f"points mature from placed or delivered, not {self.maturity_from!r}")
         if self.owed not in (None, "owe", "forgive"):

@@ -135,9 +135,7 @@ class Books:
                 self._mature(number, instant, now)
             else:
                 self._expire(number, instant, now)
-        self.next_change_at = min(
-            (lot.next_change_at for lot in self.lots.values()), default=NEVER
-        )
+        self.next_change_at = min((lot.next_change_at for lot in self.lots.values()), default=NEVER)
 
     def _mature(self, number: int, instant: Instant, now: Instant) -> None:
         lot = self.lots[number]

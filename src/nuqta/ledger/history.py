@@ -110,7 +110,10 @@ def lots_after(transfers: Iterable[Transfer], lots: Iterable[Lot]) -> list[Lot]:
             matured.add(lot)
     return [
         msgspec.structs.replace(
-            lot, left=left[lot.lot], held=held.get(lot.lot, 0), is_pending=int(lot.lot not in matured)
+            lot,
+            left=left[lot.lot],
+            held=held.get(lot.lot, 0),
+            is_pending=int(lot.lot not in matured),
         )
         for lot in lots
         if lot.lot in left

@@ -74,9 +74,7 @@ def _transfers(account: Account, transfers: Sequence[Transfer]) -> Iterator[str]
         yield "I4: the account does not add up against the house"
 
 
-def _lots(
-    account: Account, transfers: Sequence[Transfer], lots: Sequence[Lot]
-) -> Iterator[str]:
+def _lots(account: Account, transfers: Sequence[Transfer], lots: Sequence[Lot]) -> Iterator[str]:
     by_number = {lot.lot: lot for lot in lots}
     if sorted(by_number) != list(range(1, account.lots + 1)):
         yield f"I1: the row says {account.lots} lots, the books hold {len(lots)}"

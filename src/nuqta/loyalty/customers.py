@@ -15,7 +15,9 @@ ID_MAX: Final = 2**53 - 1
 NAME_LENGTH_MAX: Final = 200
 EMAIL_LENGTH_MAX: Final = 254
 
-_EMAIL = re.compile(r"[^\s@\x00-\x1f\x7f<>(),;:\"\[\]\\]+@[^\s@\x00-\x1f\x7f<>(),;:\"\[\]\\]+\.[^\s@.]+")
+_EMAIL = re.compile(
+    r"[^\s@\x00-\x1f\x7f<>(),;:\"\[\]\\]+@[^\s@\x00-\x1f\x7f<>(),;:\"\[\]\\]+\.[^\s@.]+"
+)
 _DIGITS = re.compile(r"[0-9]{7,15}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 

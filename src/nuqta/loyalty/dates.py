@@ -65,5 +65,3 @@ def format_instant(instant: Instant) -> str:
     """ISO 8601 in UTC with six decimals and Z, as the contract writes instants."""
     moment = _EPOCH + timedelta(microseconds=instant)
     return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond:06}Z"
-
-

@@ -28,9 +28,7 @@ def account_from(row: Sequence[Any]) -> Account:
 
 def account_row(account: Account) -> tuple[int, ...]:
     """The account's numbers in the order of the table, and their checksum."""
-    numbers: tuple[int, ...] = tuple(
-        [getattr(account, name) for name in account.__struct_fields__]
-    )
+    numbers: tuple[int, ...] = tuple([getattr(account, name) for name in account.__struct_fields__])
     return (*numbers, crc32(_ACCOUNT.pack(*numbers)))
 
 
