@@ -56,18 +56,18 @@ TABLE: Final = (
     Setting("CODES_PER_HOUR", 5, "Codes an hour for one address.", 1, 1_000),
     Setting("DELIVERY", "log", "How one-time codes are sent: smtp, webhook, or log (development"
             " only).", pattern="smtp|webhook|log"),
-    Setting("DELIVERY_LOG_FORCE", 0, "1 allows delivery to the log on a public bind address.", 0, 1),
+    Setting("DELIVERY_LOG_FORCE", 0, "1 allows delivery to the log on a public address.", 0, 1),
     Setting("DELIVERY_SECONDS", 10, "Seconds that one delivery of a code may take.", 1, 120),
     Setting("DELIVERIES_WAITING", 1_000, "Codes that may wait for delivery; more are not sent.",
             1, 1_000_000),
     Setting("SMTP_URL", "", "smtp://, smtp+starttls:// or smtps:// user:password@host:port of the"
-            " mail server.", pattern=r"|smtps?(\+starttls)?://.+"),
+            " mail server.", pattern=r"|smtps?://.+|smtp\+starttls://.+"),
     Setting("SMTP_FROM", "nuqta@localhost", "The sender of one-time codes.",
             pattern=r"[^@\s]+@[^@\s]+"),
-    Setting("DELIVERY_WEBHOOK", "", "The http or https address that takes one-time codes as JSON.",
+    Setting("DELIVERY_WEBHOOK", "", "The http or https address that takes codes as JSON.",
             pattern=r"|https?://.+"),
-    Setting("DELIVERY_WEBHOOK_SECRET", "", "Signs the webhook's body (HMAC-SHA256, X-Nuqta-Signature)"
-            " where it is set."),
+    Setting("DELIVERY_WEBHOOK_SECRET", "", "Signs the webhook's body where it is set (HMAC-SHA256,"
+            " X-Nuqta-Signature)."),
     Setting("BODY_BYTES", 262_144, "Bytes of a request's body.", 1_024, 64 * 2**20),
     Setting("HEADER_BYTES", 32_768, "Bytes of a request's line and headers.", 2_048, 2**20),
     Setting("JSON_DEPTH", 32, "Levels to which a JSON body may be nested.", 2, 500),
@@ -75,12 +75,12 @@ TABLE: Final = (
     Setting("QUEUE", 10_000, "Commands that may wait for the door; more are answered 503.",
             1, 1_000_000),
     Setting("LOCK_SECONDS", 10, "Seconds to wait for another process's write lock.", 1, 600),
-    Setting("CHECK_MEBIBYTES", 64, "Size up to which the file is checked at a start after an unclean"
-            " stop, before it serves.", 0, 1_000_000),
-    Setting("CLOCK_JUMP_SECONDS", 300, "Seconds by which the wall clock may depart from the monotonic"
+    Setting("CHECK_MEBIBYTES", 64, "Size up to which the file is checked before a start after an"
+            " unclean stop.", 0, 1_000_000),
+    Setting("CLOCK_JUMP_SECONDS", 300, "Seconds by which the wall clock may depart from the steady"
             " one, or lie behind the books.", 1, 86_400),
-    Setting("LOG_READS", 0, "One read in this many is logged; 0 logs none. Refusals and writes are"
-            " always logged.", 0, 1_000_000),
+    Setting("LOG_READS", 0, "One read in this many is logged, 0 logs none; refusals and writes"
+            " always are.", 0, 1_000_000),
 )  # fmt: skip
 
 

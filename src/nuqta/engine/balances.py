@@ -9,7 +9,7 @@ from nuqta.storage import books
 
 
 def account_now(engine: Engine, key: AccountKey, clock: Instant) -> Account | None:
-    """The account at `clock`, with what fell due applied, from one snapshot. Raises StorageFault."""
+    """The account at `clock`, what fell due applied, from one snapshot. Raises StorageFault."""
     with engine.vault.snapshot() as tx:
         account = books.account(tx, key)
         if account is None:

@@ -1,4 +1,4 @@
-"""An open house: settings, vault, clock, keys and door, put together and taken apart in one place."""
+"""An open house: settings, vault, clock, keys and door, put together in one place."""
 
 from pathlib import Path
 from types import TracebackType
@@ -71,7 +71,7 @@ def open_engine(
 ) -> Engine:
     """Open the database that the settings name. Raises CannotStart, also where there is none."""
     path = database_path(settings.db)
-    if not path.exists():
+    if not path.is_file():
         raise CannotStart(f"there is no database at {path}: make one with `nuqta init`")
     clock = clock or Clock(settings.clock_jump_seconds)
     keyring = read_keyring(settings.secret, path)

@@ -1,4 +1,4 @@
-"""Ids that nuqta makes: random, so that no counter is hot and no number tells how many there are."""
+"""Ids that nuqta makes: random, so that no counter is hot and none tells how many there are."""
 
 import secrets
 from typing import Final

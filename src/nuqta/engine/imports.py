@@ -33,6 +33,8 @@ from nuqta.storage.sqlite import Transaction
 
 BATCH: Final = 2_000
 """Rows that one commit carries: past some hundreds a commit's own cost no longer shows."""
+TOLD_EVERY: Final = 500
+"""Rows between two words about the progress."""
 
 T = TypeVar("T")
 Progress = Callable[[int], None]
@@ -161,25 +163,26 @@ def _parsed(
     if missing:
         raise Unreadable(f"the header has no single column {missing[0]!r}")
     while True:
+        line = lines.line_num + 1  # where the row begins: a quoted field may run over several
         try:
             row = next(lines)
         except StopIteration:
             return
         except csv.Error as error:
             result.read += 1
-            result.refused.append(BadRow(lines.line_num, f"the row cannot be read: {error}"))
+            result.refused.append(BadRow(line, f"the row cannot be read: {error}"))
             continue
         if not row:
             continue
         result.read += 1
-        if progress is not None and result.read % 500 == 0:
+        if progress is not None and result.read % TOLD_EVERY == 0:
             progress(file.buffer.tell())
         try:
             if len(row) != len(header):
                 raise ValueError(f"the row has {len(row)} fields, the header {len(header)}")
-            yield lines.line_num, plan.parse(dict(zip(header, row, strict=True)))
+            yield line, plan.parse(dict(zip(header, row, strict=True)))
         except ValueError as error:
-            result.refused.append(BadRow(lines.line_num, str(error)))
+            result.refused.append(BadRow(line, str(error)))
 
 
 def _batches(rows: Iterator[T]) -> Iterator[list[T]]:

@@ -152,7 +152,7 @@ def verify_code(
     now: Instant,
     by: str,
 ) -> Session | Refusal:
-    """Open a session for the right code, once. Every other outcome is one refusal, and costs a try."""
+    """Open a session for the right code, once. All else is one refusal, and costs a try."""
     dkey = directory_key(store_id, address.kind, address.text)
     key = keyring.digest_of("address", store_id, address.kind, address.text)
     kept = tx.one(_CODE, _Code, dkey=dkey, address=key)

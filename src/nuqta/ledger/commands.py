@@ -35,7 +35,7 @@ class _Command(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
 
 class Earn(_Command, frozen=True, gc=False, kw_only=True, tag=True):
-    """An order earns: 0 ... POINTS_MAX points, effective at the order's instant (not in the future).
+    """An order earns: 0 ... POINTS_MAX points, effective at its instant (not in the future).
 
     `matures_at` = NEVER leaves the lot waiting. `facts` is what the content digest covers: the
     order's own facts, so that a later change of the rule is no other content. An order that earns
@@ -59,7 +59,7 @@ class Spend(_Command, frozen=True, gc=False, kw_only=True, tag=True):
 
 
 class Adjust(_Command, frozen=True, gc=False, kw_only=True, tag=True):
-    """A person decided: `points` above 0 are added (and expire at `expires_at`), below 0 deducted."""
+    """A person decided: `points` above 0 are added (until `expires_at`), below 0 deducted."""
 
     points: Points
     expires_at: Instant = NEVER
@@ -108,7 +108,7 @@ class Receipt(msgspec.Struct, frozen=True, gc=False):
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What the door answers: the receipt, or a refusal; `is_replay` where it had been given before."""
+    """What the door answers: the receipt, or a refusal; `is_replay` where it was given before."""
 
     receipt: Receipt
     refusal: Refusal | None = None

@@ -1,4 +1,4 @@
-"""Balances at an instant: now, as of an effective instant, as known at a recorded one, at a version.
+"""Balances: now, as of an effective instant, as known at a recorded one, at a version.
 
 A read before an account's `next_change_at` is the row itself. A read after it applies what fell
 due in memory, exactly as the next command would book it, so that no answer depends on whether a
@@ -75,10 +75,8 @@ def rebuild(
         and (known_at is None or transfer.recorded_at <= known_at)
     ]
     latest = known[-1].recorded_at if known else 0
-    if version is not None:
-        now = latest
-    else:
-        now = max(clock if known_at is None else known_at, latest)
+    asked_at = clock if known_at is None else known_at
+    now = latest if version is not None else max(asked_at, latest)
     until = now if as_of is None else as_of
     books = _replayed(key, known, lots)
     books.settle(max(now, until))

@@ -29,58 +29,90 @@ def violations(
 
     `transfers` are all of the account's, by version; `lots` all of its lots, open or not.
     """
-    where = f"account {account.key}"
-    yield from (f"{text} ({where})" for text in _transfers(account, transfers))
-    yield from (f"{text} ({where})" for text in _lots(account, transfers, lots))
-    yield from (f"{text} ({where})" for text in _keys(transfers, receipts))
+    for found in (
+        _lines(transfers),
+        _balances(transfers),
+        _row(account, transfers),
+        _lots(account, transfers, lots),
+        _places(account, lots),
+        _lives(transfers, lots),
+        _keys(transfers, receipts),
+    ):
+        yield from (f"{sentence} (account {account.key})" for sentence in found)
 
 
-def _transfers(account: Account, transfers: Sequence[Transfer]) -> Iterator[str]:
-    sums = dict.fromkeys(PLACES, 0)
+def _lines(transfers: Sequence[Transfer]) -> Iterator[str]:
+    """Each transfer by itself, and its place in the order."""
     recorded_at = 0
     for number, transfer in enumerate(transfers, 1):
         if transfer.version != number:
             yield f"I7: version {transfer.version} stands where {number} should"
         if transfer.recorded_at <= recorded_at:
             yield f"I7: version {transfer.version} was not recorded after the one before it"
-        recorded_at = transfer.recorded_at
         if transfer.effective_at > transfer.recorded_at:
             yield f"I7: version {transfer.version} is effective after it was recorded"
         if (transfer.source, transfer.target) not in MOVES.get(transfer.move, ()):
             yield f"I8: version {transfer.version} is no move of the books: {transfer.move}"
-            continue
         if transfer.points < 1:
             yield f"I8: version {transfer.version} moves {transfer.points} points"
+        recorded_at = transfer.recorded_at
+
+
+def _balances(transfers: Sequence[Transfer]) -> Iterator[str]:
+    """No place below zero at any version; nothing available and owed at once after a command."""
+    sums = dict.fromkeys(PLACES, 0)
+    following = (*transfers[1:], None)
+    for transfer, after in zip(transfers, following, strict=False):
+        if not {transfer.source, transfer.target} <= sums.keys():
+            return  # which _lines tells
         book(sums, transfer.source, transfer.target, transfer.points)
         for place in _OF_THE_CUSTOMER:
             if sums[place] < 0:
                 yield f"I2: {place} is {sums[place]} at version {transfer.version}"
-        ends_command = number == len(transfers) or (
-            (transfers[number].origin, transfers[number].key) != (transfer.origin, transfer.key)
-        )
-        if ends_command and sums["owed"] and sums["available"]:
+        ends = after is None or (after.origin, after.key) != (transfer.origin, transfer.key)
+        if ends and sums["owed"] and sums["available"]:
             yield f"I2: points are owed and available at once after version {transfer.version}"
+
+
+def _row(account: Account, transfers: Sequence[Transfer]) -> Iterator[str]:
+    """The account's row against the fold of its transfers."""
+    sums = dict.fromkeys(PLACES, 0)
+    for transfer in transfers:
+        if {transfer.source, transfer.target} <= sums.keys():
+            book(sums, transfer.source, transfer.target, transfer.points)
     if account.version != len(transfers):
         yield f"I1: the row says version {account.version}, the books hold {len(transfers)} lines"
+    if transfers and account.recorded_at != transfers[-1].recorded_at:
+        yield "I1: the row's last recorded instant is not that of its last transfer"
     for place in PLACES:
         if getattr(account, place) != sums[place]:
             yield f"I1: the row says {getattr(account, place)} {place}, its transfers {sums[place]}"
-    if transfers and account.recorded_at != recorded_at:
-        yield "I1: the row's last recorded instant is not that of its last transfer"
-    if sum(sums[p] for p in ("pending", "available", "held")) - sums["owed"] != (
-        sums["issued"] + sums["adjusted_in"] + sums["forgiven"]
-        - sums["redeemed"] - sums["expired"] - sums["cancelled"] - sums["adjusted_out"]
-    ):  # fmt: skip
+    house = sum(sums[place] for place in ("issued", "adjusted_in", "forgiven")) - sum(
+        sums[place] for place in ("redeemed", "expired", "cancelled", "adjusted_out")
+    )
+    if sums["pending"] + sums["available"] + sums["held"] - sums["owed"] != house:
         yield "I4: the account does not add up against the house"
 
 
 def _lots(account: Account, transfers: Sequence[Transfer], lots: Sequence[Lot]) -> Iterator[str]:
-    by_number = {lot.lot: lot for lot in lots}
-    if sorted(by_number) != list(range(1, account.lots + 1)):
+    """Each lot by itself, and against what its transfers leave of it."""
+    if [lot.lot for lot in lots] != list(range(1, account.lots + 1)):
         yield f"I1: the row says {account.lots} lots, the books hold {len(lots)}"
+    granted: dict[int, int] = {}
+    for transfer in transfers:
+        if transfer.source in ("issued", "adjusted_in"):
+            granted[transfer.lot] = granted.get(transfer.lot, 0) + transfer.points
     for lot in lots:
         if not 0 <= lot.held <= lot.left <= lot.granted:
             yield f"I3: lot {lot.lot} has {lot.left} left and {lot.held} held of {lot.granted}"
+        if granted.get(lot.lot) != lot.granted:
+            yield f"I3: lot {lot.lot} was granted {lot.granted}, its transfers say otherwise"
+    if lots_after(transfers, lots) != list(lots):
+        yield "I3: the lots are not what their transfers leave of them"
+
+
+def _places(account: Account, lots: Sequence[Lot]) -> Iterator[str]:
+    """What the lots hold together, and when time next changes them, against the row."""
     for place, total in (
         ("pending", sum(lot.left for lot in lots if lot.is_pending)),
         ("available", sum(lot.free for lot in lots if not lot.is_pending)),
@@ -88,19 +120,15 @@ def _lots(account: Account, transfers: Sequence[Transfer], lots: Sequence[Lot]) 
     ):
         if total != getattr(account, place):
             yield f"I3: the lots hold {total} {place}, the row says {getattr(account, place)}"
-    if lots_after(transfers, lots) != list(lots):
-        yield "I3: the lots are not what their transfers leave of them"
     due = min((lot.next_change_at for lot in lots), default=NEVER)
     if due != account.next_change_at:
         yield f"I1: the row next changes at {account.next_change_at}, its lots at {due}"
-    granted: dict[int, int] = {}
+
+
+def _lives(transfers: Sequence[Transfer], lots: Sequence[Lot]) -> Iterator[str]:
+    by_number = {lot.lot: lot for lot in lots}
     for transfer in transfers:
-        if transfer.source in ("issued", "adjusted_in"):
-            granted[transfer.lot] = granted.get(transfer.lot, 0) + transfer.points
         yield from _life(transfer, by_number)
-    for lot in lots:
-        if granted.get(lot.lot) != lot.granted:
-            yield f"I3: lot {lot.lot} was granted {lot.granted}, its transfers say otherwise"
 
 
 def _life(transfer: Transfer, lots: dict[int, Lot]) -> Iterator[str]:

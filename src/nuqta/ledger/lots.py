@@ -46,5 +46,5 @@ class Lot(msgspec.Struct, frozen=True, gc=False):
 
 
 def spending_order(lot: Lot) -> tuple[Instant, Instant, int]:
-    """Sorts lots as they are spent: what expires first, then the oldest; never-expiring ones last."""
+    """How lots are spent: what expires first, then the oldest; never-expiring ones last."""
     return (lot.expires_at, lot.granted_at, lot.lot)

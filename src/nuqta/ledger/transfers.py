@@ -1,4 +1,4 @@
-"""Transfers: the immutable lines of the books, the places they move points between, and how sums fold.
+"""Transfers: the immutable lines of the books, the places between which they move points.
 
 A transfer takes N points from one place to another at one version of one account, so it is
 balanced by construction. A customer has the places pending, available and held, and the debt owed;

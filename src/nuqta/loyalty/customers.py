@@ -1,4 +1,4 @@
-"""Customers: who a store's shoppers are, and how their addresses are written so that they can be found.
+"""Customers: who a store's shoppers are, and the form in which their addresses are looked up.
 
 Names and addresses are personal data: they stay in the customer's row and never enter the books.
 """

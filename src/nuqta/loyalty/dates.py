@@ -42,8 +42,8 @@ def parse_instant(text: str, zone: str) -> Instant:
     year, month, day, hour, minute, second, fraction, offset = match.groups()
     try:
         moment = datetime(
-            int(year), int(month), int(day),
-            int(hour or 0), int(minute or 0), int(second or 0), int((fraction or "0").ljust(6, "0")),
+            int(year), int(month), int(day), int(hour or 0), int(minute or 0), int(second or 0),
+            int((fraction or "0").ljust(6, "0")),
             tzinfo=_offset(offset) if offset else zone_of(zone),
         )  # fmt: skip
         instant = (moment.astimezone(UTC) - _EPOCH) // timedelta(microseconds=1)

@@ -18,6 +18,8 @@ _DECIMALS: Final = {
 }  # fmt: skip
 """Decimals of the currencies that do not have 2 (ISO 4217)."""
 
+_UNITS: Final = {0: 1, 2: 100, 3: 1000}
+
 MINOR_MAX: Final[Minor] = 10**15
 """The largest amount that is accepted, in minor units."""
 
@@ -45,7 +47,7 @@ def parse_amount(text: str, currency: str) -> Minor:
         raise ValueError(f"{_shown(text)} is not a plain decimal amount of 0 or more")
     decimals = decimals_of(currency)
     whole, fraction = match[1], match[2] or ""
-    minor = int(whole) * 10**decimals + int(fraction[:decimals].ljust(decimals, "0") or "0")
+    minor = int(whole) * _UNITS[decimals] + int(fraction[:decimals].ljust(decimals, "0") or "0")
     if fraction[decimals : decimals + 1] >= "5":
         minor += 1
     if minor > MINOR_MAX:

@@ -5,6 +5,8 @@ The two halves of the one door that touch the database; between them stands `led
 
 from collections.abc import Iterable
 
+import msgspec
+
 from nuqta.ledger.account import Account, opened
 from nuqta.ledger.commands import Command, Receipt
 from nuqta.ledger.instants import Instant
@@ -35,10 +37,10 @@ def load(tx: Transaction, commands: Iterable[Command]) -> Facts:
     """Every row that the commands may touch, in key order. Raises Damaged."""
     facts = Facts({}, {}, {})
     for command in commands:
-        key = receipt_key(command)
-        found = tx.rows_of(_RECEIPT.text, key)
+        known_by = receipt_key(command)
+        found = tx.rows_of(_RECEIPT.text, known_by)
         if found:
-            facts.receipts[key] = Receipt(*found[0])
+            facts.receipts[known_by] = Receipt(*found[0])
     for key in sorted({command.account for command in commands}):
         rows = tx.rows_of(_ACCOUNT.text, key)
         if rows:
@@ -94,9 +96,8 @@ def receipts(tx: Transaction, key: AccountKey) -> list[Receipt]:
     return [Receipt(*row) for row in tx.rows_of(_RECEIPTS.text, key)]
 
 
-def _fields(record: Transfer | Receipt | object) -> tuple[object, ...]:
-    names: tuple[str, ...] = record.__struct_fields__  # type: ignore[attr-defined]  # msgspec's
-    return tuple([getattr(record, name) for name in names])
+def _fields(record: msgspec.Struct) -> tuple[object, ...]:
+    return msgspec.structs.astuple(record)
 
 
 def _change(before: int, changed: Account) -> tuple[object, ...]:

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NoReturn, Protocol, TypeVar, cast
+from typing import Any, Final, NoReturn, Protocol, TypeVar, cast
 
 import apsw
 
@@ -21,6 +21,9 @@ from nuqta.storage.migrate import migrate
 from nuqta.storage.statements import Statement
 
 T = TypeVar("T")
+
+
+_UNSYNCED: Final = frozenset({apsw.SQLITE_IOERR_FSYNC, apsw.SQLITE_IOERR_DIR_FSYNC})
 
 
 class _Record(Protocol):
@@ -136,7 +139,7 @@ class Vault:
         except (apsw.BusyError, apsw.FullError):
             raise  # SQLite has not committed and says so
         except apsw.IOError as error:
-            if "FSYNC" in apsw.mapping_extended_result_codes.get(error.extendedresult, ""):
+            if getattr(error, "extendedresult", 0) in _UNSYNCED:
                 _stop(f"{name}: the disk did not confirm a write ({error})")
             self._roll_back()
             raise Unknown(f"{name}: the fate of the commit is not known: {error}") from error

@@ -1,0 +1,1 @@
+"""The JSON face: the contract's endpoints, and the application they make together."""

@@ -1,0 +1,157 @@
+"""The application: the balance in front, every other route behind it in the framework.
+
+Refusals and faults become HTTP here, and nowhere else but in the balance's own callable.
+"""
+
+import logging
+from collections.abc import AsyncIterator
+from typing import Any, cast
+
+from blacksheep import Application, Content, Response
+from blacksheep import Request as HttpRequest
+
+from nuqta import refusals
+from nuqta.api.points import PointsRoute, Receive, Scope, Send, store_in
+from nuqta.api.routes import TABLE
+from nuqta.engine.engine import Engine
+from nuqta.refusals import Refusal
+from nuqta.storage.faults import StorageFault
+from nuqta.web.bodies import decoded
+from nuqta.web.delivery import Courier
+from nuqta.web.guard import Caller, Guard, Shopper, TooMany, only
+from nuqta.web.limiter import Limiter
+from nuqta.web.log import RequestLog
+from nuqta.web.negotiation import accepts_json, language
+from nuqta.web.replies import Reply, answered, refused, request_id
+from nuqta.web.routes import Invalid, Request, Route, allowed
+
+_log = logging.getLogger("nuqta.app")
+_NO_FIELD = {"en": "There is no such field.", "ar": "لا يوجد حقل بهذا الاسم."}
+
+
+class App:
+    """The ASGI application of one server process, on an open engine."""
+
+    def __init__(self, engine: Engine) -> None:
+        settings = engine.settings
+        shoppers = Limiter(settings.rate_limit_shopper, settings.rate_limit_tracked)
+        managers = Limiter(settings.rate_limit, settings.rate_limit_tracked)
+        self._engine = engine
+        self._log = RequestLog(settings.log_reads)
+        self._guard = Guard(engine, managers, shoppers)
+        self._points = PointsRoute(engine, shoppers, self._log)
+        self._courier = Courier(settings)
+        self._framework = self._build()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request: the balance is answered here, all else by the framework."""
+        if scope["type"] == "http":
+            store = store_in(scope["path"])
+            if store is not None:
+                await self._points(scope, store, send)
+                return
+        await self._framework(scope, receive, send)
+
+    def _build(self) -> Application:
+        framework = Application()
+        for route in TABLE[1:]:
+            handler = self._handler(route)
+            framework.router.add(route.method, route.path, handler)
+        framework.router.fallback = self._fallback
+
+        @framework.on_start
+        async def start(_: Application) -> None:
+            self._courier.start()
+
+        @framework.on_stop
+        async def stop(_: Application) -> None:
+            await self._courier.stop()
+            self._engine.close()
+
+        return framework
+
+    def _handler(self, route: Route) -> Any:
+        async def handle(request: HttpRequest) -> Response:
+            return await self._answer(request, route)
+
+        return handle
+
+    async def _fallback(self, request: HttpRequest) -> Response:
+        return await self._answer(request, None)
+
+    async def _answer(self, request: HttpRequest, route: Route | None) -> Response:
+        headers = only((name.lower(), value) for name, value in request.headers)
+        rid = request_id(headers.get(b"x-request-id"))
+        in_language = language(headers.get(b"accept-language"))
+        try:
+            reply = await self._reply(request, route, headers, in_language, rid)
+        except StorageFault as fault:
+            _log.error("request %s: %s", rid.decode(), fault)
+            reply = refused(refusals.SERVICE_UNAVAILABLE, in_language, rid)
+        except Exception:
+            _log.exception("request %s failed", rid.decode())
+            reply = refused(refusals.SERVER_ERROR, in_language, rid)
+        status, head, body = reply
+        path = route.path if route else request.url.path.decode("latin-1")[:200]
+        self._log.write(rid, request.method, path, status)
+        content = [(name, value) for name, value in head if not name.startswith(b"content-")]
+        content.append((b"content-language", in_language.encode()))
+        return Response(status, content, Content(b"application/json", body))
+
+    async def _reply(
+        self,
+        request: HttpRequest,
+        route: Route | None,
+        headers: dict[bytes, bytes],
+        in_language: str,
+        rid: bytes,
+    ) -> Reply:
+        if route is None:
+            allow = allowed(TABLE, request.url.path.decode("latin-1"))
+            refusal = refusals.METHOD_NOT_ALLOWED if allow else refusals.NOT_FOUND
+            return refused(refusal, in_language, rid, allow=allow)
+        caller, shopper = self._who(route, headers, dict(request.route_values or {}))
+        if isinstance(caller, TooMany):
+            wait_s = caller.wait_s
+            return refused(refusals.TOO_MANY_REQUESTS, in_language, rid, retry_after_s=wait_s)
+        if isinstance(caller, Refusal):
+            return refused(caller, in_language, rid)
+        if not accepts_json(headers.get(b"accept")):
+            return refused(refusals.NOT_ACCEPTABLE, in_language, rid)
+        body = await self._body(request, route, headers)
+        if isinstance(body, Refusal):
+            return refused(body, in_language, rid)
+        unknown = {name: [_NO_FIELD[in_language]] for name in body if name not in route.fields}
+        outcome: Any = Invalid(unknown)
+        if not unknown:
+            path = {name: value or "" for name, value in (request.route_values or {}).items()}
+            outcome = await route.handler(
+                Request(self._engine, self._courier, caller, shopper, path, body, in_language)
+            )
+        if isinstance(outcome, Invalid):
+            return refused(refusals.VALIDATION, in_language, rid, fields=outcome.fields)
+        if isinstance(outcome, Refusal):
+            return refused(outcome, in_language, rid)
+        return answered(outcome, in_language, rid)
+
+    def _who(
+        self, route: Route, headers: dict[bytes, bytes], path: dict[str, str | None]
+    ) -> tuple[Caller | Refusal | TooMany, Shopper | None]:
+        if route.who == "manager":
+            return self._guard.manager(headers, route.scope), None
+        caller = self._guard.partner(headers, path["store"] or "", route.scope)
+        if route.who == "partner" or not isinstance(caller, Caller):
+            return caller, None
+        shopper = self._guard.shopper(headers, caller)
+        return (shopper, None) if isinstance(shopper, Refusal) else (caller, shopper)
+
+    async def _body(
+        self, request: HttpRequest, route: Route, headers: dict[bytes, bytes]
+    ) -> dict[str, Any] | Refusal:
+        most = self._engine.settings.body_bytes
+        body = bytearray()
+        async for chunk in cast("AsyncIterator[bytes]", request.stream()):  # its stub is wrong
+            body += chunk
+            if len(body) > most:
+                return refusals.BODY_TOO_LARGE
+        return decoded(bytes(body), headers.get(b"content-type"), self._engine.settings.json_depth)

@@ -1,0 +1,88 @@
+"""The terminal: `nuqta NOUN VERB …`, one file for each noun; put together and run here.
+
+What a command does stands in the rings below; this one reads words, asks, and shows what came back.
+Nothing heavy is imported until a command needs it, so that `nuqta --version` answers at once.
+
+Exit codes: 0 done, 1 refused (or a check that failed), 2 misused, 130 interrupted. Errors are one
+sentence on stderr; a traceback is a defect.
+"""
+
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+from typer.main import get_command
+
+from nuqta import __version__
+from nuqta.cli import books, customer, imports, partner, points, program, serve, store
+from nuqta.cli.frame import (
+    DatabaseOption,
+    Frame,
+    JsonOption,
+    Misused,
+    Refused,
+    commands,
+    complain,
+)
+from nuqta.storage.faults import StorageFault
+
+_INTERRUPTED = 130
+
+
+def build() -> typer.Typer:
+    """Every command, under its noun."""
+    app = commands("nuqta: loyalty points that a shop can trust like a bank.", is_root=True)
+    app.callback(invoke_without_command=True)(_begin)
+    for part in (books, serve):
+        part.register(app)
+    for noun in (store, program, partner, customer, points, imports):
+        app.add_typer(noun.app)
+    return app
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Run one command line (`args`, or the process's own) and return its exit code."""
+    # A fault becomes a sentence below; the log that a server keeps would say it a second time.
+    log = logging.getLogger("nuqta")
+    if not log.handlers:
+        log.addHandler(logging.NullHandler())
+    try:
+        code = get_command(build())(args, prog_name="nuqta", standalone_mode=False)
+        sys.stdout.flush()
+        return code if isinstance(code, int) else 0
+    except (Misused, Refused) as no:
+        return complain(str(no), no.exit_code)
+    except typer.TyperException as misuse:
+        return complain(misuse.format_message(), misuse.exit_code)
+    except StorageFault as fault:
+        return complain(str(fault), 1)
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has gone: what is still buffered must not be tried again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as fault:
+        return complain(str(fault), 1)
+    except Exception as fault:
+        if type(fault).__module__ != "apsw":
+            raise
+        # SQLite's own words for a file that cannot be read, met outside a transaction.
+        return complain(f"the database cannot be read: {fault}", 1)
+
+
+def _begin(
+    context: typer.Context,
+    db: DatabaseOption = None,
+    is_json: JsonOption = False,
+    is_version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False,
+) -> None:
+    frame = context.obj = Frame(db, is_json)
+    if is_version:
+        frame.answer({"version": __version__}, [f"nuqta {__version__}"])
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        raise Misused("say which command: `nuqta --help` lists them")

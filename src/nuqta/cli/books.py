@@ -1,0 +1,112 @@
+"""What concerns the books as a whole: making them, sweeping, auditing, the clock, the settings."""
+
+import os
+from typing import Annotated
+
+import msgspec
+import typer
+
+from nuqta.cli.frame import Frame, command, commands, complain, find_store, show, write_json
+
+_SHOWN_MAX = 20
+
+clock = commands("The clock that stamps the books.", "clock")
+
+
+def register(app: typer.Typer) -> None:
+    """Put the commands that have no noun of their own into the program."""
+    command(app, "init")(init)
+    command(app, "sweep")(sweep)
+    command(app, "audit")(audit)
+    command(app, "settings")(settings)
+    app.add_typer(clock)
+
+
+def init(frame: Frame) -> None:
+    """Make the database and its key, or bring an old database up to date."""
+    from nuqta.engine.engine import make
+    from nuqta.engine.tokens import key_file
+    from nuqta.storage.migrate import steps
+
+    chosen = frame.settings()
+    path = make(chosen)
+    value = {"db": chosen.db, "schema": len(steps())}
+    lines: list[str | dict[str, object]] = ["The books are ready.", value]
+    if not chosen.secret:
+        lines.append({"key": str(key_file(path))})
+        lines.append("Keep a copy of the key file: without it every token must be made anew.")
+    frame.answer(value, lines)
+
+
+def sweep(frame: Frame) -> None:
+    """Book what has fallen due: maturities and expiries. Balances are right without it."""
+    from nuqta.engine.sweep import sweep as sweep_all
+
+    with frame.open() as engine:
+        accounts, transfers = sweep_all(engine)
+    value = {"accounts": accounts, "transfers": transfers}
+    frame.answer(value, ["What was due is booked." if transfers else "Nothing was due.", value])
+
+
+def audit(
+    frame: Frame,
+    store: Annotated[
+        str | None, typer.Option(metavar="ID", help="One store's id or UUID; else all.")
+    ] = None,
+) -> None:
+    """Check every account against what always holds; exit 1 where something does not."""
+    from nuqta.engine.audit import audit as audit_all
+
+    with frame.open(whatever_the_clock=True) as engine:
+        chosen = None if store is None else find_store(engine.vault.reader(), store).store_id
+        report = audit_all(engine, chosen)
+    counted = {"accounts": report.accounts, "transfers": report.transfers}
+    if frame.is_json:
+        write_json(msgspec.to_builtins(report))
+    elif report.ok:
+        show(["The books are in order.", counted])
+    else:
+        show(["The books are NOT in order.", counted, *report.violations[:_SHOWN_MAX]])
+    if not report.ok:
+        raise typer.Exit(complain(f"the audit found {len(report.violations)} violations", 1))
+
+
+def settings(frame: Frame) -> None:
+    """List every setting: its name in the environment, its value now, and what it means."""
+    from nuqta.settings import TABLE
+
+    chosen = frame.settings()
+    rows = [
+        {
+            "name": f"NUQTA_{row.name}",
+            "value": _shown(row.name, getattr(chosen, row.name.lower())),
+            "default": row.default,
+            "is_set": f"NUQTA_{row.name}" in os.environ,
+            "sentence": row.sentence,
+        }
+        for row in TABLE
+    ]
+    lines: list[str | dict[str, object]] = []
+    for row in rows:
+        lines.append(f"{row['name']} = {row['value']}")
+        lines.append({"": row["sentence"]})
+    frame.answer(rows, lines)
+
+
+@command(clock, "accept")
+def accept(frame: Frame) -> None:
+    """Say that the clock is right: servers that stopped writing go on, and the start gate opens."""
+    from nuqta.engine.door import accept_clock
+    from nuqta.loyalty.dates import format_instant
+
+    with frame.open(whatever_the_clock=True) as engine:
+        now = engine.clock.now()
+        engine.door.write_now("accept clock", lambda tx: accept_clock(tx, now))
+    value = {"accepted_at": format_instant(now)}
+    frame.answer(value, ["The clock is accepted.", value])
+
+
+def _shown(name: str, value: object) -> object:
+    """A setting's value; secrets and addresses that may hold a password are not shown."""
+    is_secret = name in ("SECRET", "SMTP_URL", "DELIVERY_WEBHOOK", "DELIVERY_WEBHOOK_SECRET")
+    return "(set, not shown)" if is_secret and value else value

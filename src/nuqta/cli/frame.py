@@ -1,0 +1,236 @@
+"""What every command of the terminal shares: its options, its words for "no", and how it shows.
+
+`--db` and `--json` belong to the whole command line, yet people write them where they think of
+them. So the program, every noun and every command each take both, and the innermost one given
+counts. Commands are plain functions whose first argument is the `Frame` that holds the outcome.
+"""
+
+import inspect
+import json
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+
+from nuqta.refusals import CUSTOMER_NOT_FOUND, STORE_NOT_FOUND, Refusal
+from nuqta.settings import Settings
+
+if TYPE_CHECKING:
+    from nuqta.engine.engine import Engine
+    from nuqta.engine.stores import Store
+    from nuqta.loyalty.customers import Customer
+    from nuqta.storage.sqlite import Transaction
+
+T = TypeVar("T")
+
+ORIGIN = "cli"
+"""Who the books say did it, where a person did it here."""
+TEXT_LENGTH_MAX = 500
+KEY_LENGTH_MAX = 255
+
+DatabaseOption = Annotated[
+    str | None,
+    typer.Option(
+        "--db",
+        metavar="PATH",
+        show_default=False,
+        help="The books: a path or sqlite:/// URL; else NUQTA_DB, else nuqta.db here.",
+    ),
+]
+JsonOption = Annotated[
+    bool, typer.Option("--json", show_default=False, help="Print one JSON value, nothing else.")
+]
+StoreOption = Annotated[str, typer.Option("--store", metavar="ID", help="The store's id or UUID.")]
+CustomerOption = Annotated[str, typer.Option("--customer", metavar="ID", help="The customer's id.")]
+
+
+class Refused(Exception):
+    """What was asked is not done; the message is the sentence that says why."""
+
+    exit_code = 1
+
+
+class Misused(Exception):
+    """What was asked cannot be understood; the message is the sentence that says why."""
+
+    exit_code = 2
+
+
+# -- the frame -------------------------------------------------------------------------------------
+class Frame:
+    """What the words around a command said: which books, and whether a program reads the answer."""
+
+    def __init__(self, db: str | None = None, is_json: bool = False) -> None:
+        self.db = db
+        self.is_json = is_json
+
+    def within(self, db: str | None, is_json: bool) -> "Frame":
+        """The frame of something further in, which may say the same things again."""
+        return Frame(self.db if db is None else db, self.is_json or is_json)
+
+    def settings(self, **forced: str) -> Settings:
+        """The environment's settings, with `--db` and what a command forces. Misused on others."""
+        environ = {**os.environ, **{f"NUQTA_{name}": text for name, text in forced.items()}}
+        if self.db is not None and "DB" not in forced:
+            environ["NUQTA_DB"] = self.db
+        with understood():
+            settings = Settings(environ)
+        if not settings.db.strip() or "\0" in settings.db:
+            raise Misused("--db takes the path of a database")
+        return settings
+
+    def open(self, *, whatever_the_clock: bool = False) -> "Engine":
+        """The books, open. Raises CannotStart."""
+        from nuqta.engine.engine import open_engine
+
+        return open_engine(self.settings(), whatever_the_clock=whatever_the_clock)
+
+    def answer(self, value: object, lines: Iterable[str | Mapping[str, object]]) -> None:
+        """Show the value as JSON, or lines for people: sentences, and mappings in two columns."""
+        if self.is_json:
+            write_json(value)
+        else:
+            show(lines)
+
+
+def write_json(value: object) -> None:
+    """One JSON value on one line of stdout, in characters that stdout can carry."""
+    is_unicode = (sys.stdout.encoding or "").lower().startswith("utf")
+    sys.stdout.write(json.dumps(value, ensure_ascii=not is_unicode) + "\n")
+
+
+def show(lines: Iterable[str | Mapping[str, object]]) -> None:
+    """Lines for people: a sentence as it is, a mapping as names and values in two columns.
+
+    Long values (tokens) stay on one line, whatever the width, so that they can be copied.
+    """
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(markup=False, highlight=False, emoji=False)
+    for line in lines:
+        if isinstance(line, str):
+            console.print(Text(line, style="bold"), soft_wrap=True)
+            continue
+        width = max(map(len, line), default=0)
+        for name, value in line.items():
+            text = f"{value:,}" if type(value) is int and name not in _NEVER_GROUPED else str(value)
+            console.print(Text.assemble((f"  {name:<{width}}  ", "dim"), text), soft_wrap=True)
+
+
+_NEVER_GROUPED = frozenset({"id", "store", "customer", "partner", "version", "revision", "schema"})
+"""Numbers that are names: people copy them."""
+
+
+def complain(sentence: str, code: int) -> int:
+    """One line on stderr, however many the message had; the exit code is handed through."""
+    line = " ".join(sentence.split())
+    if line:
+        # Words that the terminal cannot show (bytes of a bad argument) are escaped, not fatal.
+        encoding = sys.stderr.encoding or "utf-8"
+        sys.stderr.write(line.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+    return code
+
+
+# -- commands --------------------------------------------------------------------------------------
+def commands(sentence: str, name: str | None = None, *, is_root: bool = False) -> typer.Typer:
+    """A noun: a group of commands, which takes `--db` and `--json` before the verb as well."""
+    app = typer.Typer(
+        name=name,
+        help=sentence,
+        add_completion=False,
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    if not is_root:
+        app.callback()(_within)
+    return app
+
+
+def _within(context: typer.Context, db: DatabaseOption = None, is_json: JsonOption = False) -> None:
+    context.obj = context.obj.within(db, is_json)
+
+
+def command(app: typer.Typer, name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Make a function a command: its first argument is the frame, the others its own options."""
+
+    def register(work: Callable[..., None]) -> Callable[..., None]:
+        def run(context: typer.Context, db: str | None, is_json: bool, **options: Any) -> None:
+            work(context.obj.within(db, is_json), **options)
+
+        # Typer reads a command's options from its signature: the function's own, without the
+        # frame, and the two that every command takes.
+        own = list(inspect.signature(work).parameters.values())[1:]
+        kind = inspect.Parameter.KEYWORD_ONLY
+        parameters = [
+            inspect.Parameter("context", kind, annotation=typer.Context),
+            *[parameter.replace(kind=kind) for parameter in own],
+            inspect.Parameter("db", kind, default=None, annotation=DatabaseOption),
+            inspect.Parameter("is_json", kind, default=False, annotation=JsonOption),
+        ]
+        run.__dict__["__signature__"] = inspect.Signature(parameters)
+        run.__annotations__ = {one.name: one.annotation for one in parameters}
+        run.__name__, run.__doc__ = work.__name__, work.__doc__
+        app.command(name)(run)
+        return work
+
+    return register
+
+
+# -- words and numbers -----------------------------------------------------------------------------
+@contextmanager
+def understood() -> Iterator[None]:
+    """A value that a rule below cannot understand is a misuse, in that rule's own sentence."""
+    try:
+        yield
+    except ValueError as error:
+        raise Misused(str(error)) from error
+
+
+def settled(result: T | Refusal) -> T:
+    """What a command gave back, where it was not refused."""
+    if isinstance(result, Refusal):
+        raise Refused(result.text_en)
+    return result
+
+
+def whole(text: str, option: str, least: int, most: int) -> int:
+    """A whole number in plain digits between two limits. Misused on anything else."""
+    if text.isascii() and text.isdecimal() and len(text) <= 19 and least <= int(text) <= most:
+        return int(text)
+    raise Misused(f"{option} takes a whole number from {least} to {most}, not {text[:40]!r}")
+
+
+def whole_or_none(text: str | None, option: str, least: int, most: int) -> int | None:
+    """As `whole`, for an option that may be left out."""
+    return None if text is None else whole(text, option, least, most)
+
+
+def checked_text(text: str, option: str, most: int = TEXT_LENGTH_MAX) -> str:
+    """Words as they may be kept: 1 … `most` printable characters, trimmed. Misused on others."""
+    words = text.strip()
+    if 1 <= len(words) <= most and words.isprintable():
+        return words
+    raise Misused(f"{option} takes 1 to {most} printable characters")
+
+
+# -- who is meant ----------------------------------------------------------------------------------
+def find_store(tx: "Transaction", text: str) -> "Store":
+    """The store that `--store` names by its id or UUID. Refused where there is none."""
+    from nuqta.engine import stores
+
+    return settled(stores.find(tx, text) or STORE_NOT_FOUND)
+
+
+def find_customer(tx: "Transaction", store: "Store", text: str) -> "Customer":
+    """The customer that `--customer` names. Misused where it is no id; refused for nobody's."""
+    from nuqta.engine import customers
+    from nuqta.loyalty.customers import checked_id
+
+    with understood():
+        customer_id = checked_id(text)
+    return settled(customers.find(tx, store.store_id, customer_id) or CUSTOMER_NOT_FOUND)

@@ -1,0 +1,1 @@
+"""What the HTTP faces share: guard, envelopes, negotiation, limits, bodies, delivery."""

@@ -1,0 +1,100 @@
+"""Bodies: JSON, url-encoded and multipart forms become one flat or nested mapping of names.
+
+Nothing is guessed: a body that is not what its type says is refused, and so is one that is longer,
+deeper or holds a name twice.
+"""
+
+import json
+from decimal import Decimal
+from typing import Any, Final
+from urllib.parse import parse_qsl
+
+from blacksheep.multipart import parse_multipart
+
+from nuqta import refusals
+from nuqta.refusals import Refusal
+
+_FIELDS_MAX: Final = 200
+
+
+def decoded(body: bytes, content_type: bytes | None, depth_max: int) -> dict[str, Any] | Refusal:
+    """The names and values of a body. An empty body has none."""
+    if not body:
+        return {}
+    kind, _, parameters = (content_type or b"application/json").partition(b";")
+    match kind.strip().lower():
+        case b"application/json":
+            return _json(body, depth_max)
+        case b"application/x-www-form-urlencoded":
+            return _urlencoded(body)
+        case b"multipart/form-data":
+            return _multipart(body, parameters)
+        case _:
+            return refusals.UNSUPPORTED_BODY
+
+
+def _json(body: bytes, depth_max: int) -> dict[str, Any] | Refusal:
+    if body.count(b"{") + body.count(b"[") > depth_max and _depth(body) > depth_max:
+        return refusals.BAD_REQUEST
+    try:
+        value = json.loads(
+            body.decode("utf-8"),
+            object_pairs_hook=_no_name_twice,
+            parse_constant=_no_number,
+            parse_float=Decimal,
+        )
+    except (ValueError, RecursionError):
+        return refusals.BAD_REQUEST
+    return value if isinstance(value, dict) else refusals.BAD_REQUEST
+
+
+def _no_name_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a name stands twice")
+    return found
+
+
+def _no_number(text: str) -> None:
+    raise ValueError(f"{text} is no number")
+
+
+def _depth(body: bytes) -> int:
+    """An upper bound of how deep the text nests: brackets within strings count as well."""
+    depth = deepest = 0
+    for byte in body:
+        if byte in b"[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif byte in b"]}":
+            depth -= 1
+    return deepest
+
+
+def _urlencoded(body: bytes) -> dict[str, Any] | Refusal:
+    try:
+        pairs = parse_qsl(
+            body.decode("ascii"), keep_blank_values=True, strict_parsing=True,
+            errors="strict", max_num_fields=_FIELDS_MAX,
+        )  # fmt: skip
+    except ValueError:
+        return refusals.BAD_REQUEST
+    return _once(pairs)
+
+
+def _multipart(body: bytes, parameters: bytes) -> dict[str, Any] | Refusal:
+    if b"boundary=" not in parameters:
+        return refusals.BAD_REQUEST
+    try:
+        parts = list(parse_multipart(body))
+        pairs = [(part.name.decode(), part.data.decode()) for part in parts[: _FIELDS_MAX + 1]]
+    except Exception:  # the parser meets broken input with whatever error it runs into
+        return refusals.BAD_REQUEST
+    return _once(pairs)
+
+
+def _once(pairs: list[tuple[str, str]]) -> dict[str, Any] | Refusal:
+    found = dict(pairs)
+    if len(found) != len(pairs) or len(pairs) > _FIELDS_MAX:
+        return refusals.BAD_REQUEST
+    return dict(found)

@@ -1,0 +1,193 @@
+"""The guard: who calls, for which store, whose session. One set of checks for every route.
+
+The checks answer in the contract's order: Authorization, store and installation, scope, pace,
+session. Each takes what a named statement found (None for what is missing), so the hot path, which
+finds everything in one statement, and every other route share them to the letter.
+Source: contract, decisions, section 1.
+"""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from nuqta import refusals
+from nuqta.engine.engine import Engine
+from nuqta.engine.partners import granted
+from nuqta.engine.stores import named
+from nuqta.engine.tokens import NO_DKEY, dkey_in
+from nuqta.ledger.account import store_of
+from nuqta.ledger.instants import Instant
+from nuqta.refusals import Refusal
+from nuqta.storage.statements import statement
+from nuqta.web.limiter import Limiter
+
+_CALLER = statement("partners.caller")
+_SESSION = statement("sessions.by_digest")
+_TWICE = "\x00"  # stands for a header that was sent twice: no token is like it
+
+
+class Caller(msgspec.Struct, frozen=True):
+    """A partner on a store where it is installed."""
+
+    partner_id: int
+    store_id: int
+
+    @property
+    def origin(self) -> str:
+        """The origin of this caller's commands."""
+        return f"partner:{self.partner_id}"
+
+
+class Shopper(msgspec.Struct, frozen=True):
+    """A customer's live session."""
+
+    dkey: int
+    customer_id: int
+    digest: bytes
+
+
+class TooMany(msgspec.Struct, frozen=True):
+    """The caller is over its pace."""
+
+    wait_s: int
+
+
+def only(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+    """The headers by name; one that names a caller and was sent twice is made worthless."""
+    found: dict[bytes, bytes] = {}
+    for name, value in headers:
+        if name in found and name in (b"authorization", b"x-customer-token", b"x-manager-token"):
+            value = _TWICE.encode()  # noqa: PLW2901  # two callers at once are no caller
+        found[name] = value
+    return found
+
+
+def bearer(header: bytes | None) -> str | None:
+    """The token in an Authorization header, with or without `Bearer`; None where there is none."""
+    if not header:
+        return None
+    if header[:7].lower() == b"bearer ":
+        header = header[7:].strip()
+    return header.decode("latin-1")
+
+
+def token(header: bytes | None) -> str | None:
+    """The token in a header that holds nothing else; None where there is none."""
+    return header.decode("latin-1") if header else None
+
+
+def check_partner(
+    sent: str | None,
+    partner_id: int | None,
+    ends_at: Instant | None,
+    store_id: int | None,
+    scopes: str | None,
+    scope: str,
+    now: Instant,
+) -> Refusal | None:
+    """Authorization, then store and installation, then scope."""
+    if sent is None:
+        return refusals.AUTHORIZATION_MISSING
+    if partner_id is None or ends_at is None or ends_at <= now:
+        return refusals.AUTHORIZATION_INVALID
+    if store_id is None or scopes is None:
+        return refusals.STORE_NOT_FOUND
+    if scope not in granted(scopes):
+        return refusals.FORBIDDEN
+    return None
+
+
+def check_session(
+    sent: str | None,
+    customer_id: int | None,
+    ends_at: Instant | None,
+    dkey: int,
+    store_id: int,
+    now: Instant,
+) -> Refusal | None:
+    """A customer's session on this store. Expired has its own answer; all else has one."""
+    if sent is None:
+        return refusals.SESSION_MISSING
+    if customer_id is None or ends_at is None or store_of(dkey) != store_id:
+        return refusals.SESSION_INVALID
+    return refusals.SESSION_EXPIRED if ends_at <= now else None
+
+
+class Guard:
+    """The checks of every route but the balance, which makes them on its own statement."""
+
+    def __init__(self, engine: Engine, managers: Limiter, shoppers: Limiter) -> None:
+        self._engine = engine
+        self._managers = managers
+        self._shoppers = shoppers
+
+    def manager(self, headers: dict[bytes, bytes], scope: str) -> Caller | Refusal | TooMany:
+        """A partner with the manager token of a store; the token says which store.
+
+        A token that is missing or not this partner's is refused before store and scope, because
+        without it there is no store to ask for. Raises StorageFault.
+        """
+        engine, now = self._engine, self._engine.clock.now()
+        sent, manager = (
+            bearer(headers.get(b"authorization")),
+            token(headers.get(b"x-manager-token")),
+        )
+        found = engine.vault.reader().rows(
+            _CALLER,
+            partner_digest=engine.keyring.digest(sent or ""),
+            manager_digest=engine.keyring.digest(manager or ""),
+            store_id=None,
+            store_uuid=None,
+        )[0]
+        partner_id, ends_at, store_id, scopes, of_partner, _, manager_ends_at = found
+        refusal = check_partner(sent, partner_id, ends_at, store_id, scopes, scope, now)
+        if refusal in (refusals.AUTHORIZATION_MISSING, refusals.AUTHORIZATION_INVALID):
+            return refusal
+        if manager is None:
+            return refusals.SESSION_MISSING
+        if of_partner is None or of_partner != partner_id:
+            return refusals.SESSION_INVALID
+        if manager_ends_at <= now:
+            return refusals.SESSION_EXPIRED
+        if refusal is not None:
+            return refusal
+        wait_s = self._managers.wait_s((partner_id, store_id))
+        return TooMany(wait_s) if wait_s else Caller(partner_id, store_id)
+
+    def partner(
+        self, headers: dict[bytes, bytes], store: str, scope: str
+    ) -> Caller | Refusal | TooMany:
+        """A partner on the store that the path names. Raises StorageFault."""
+        engine = self._engine
+        sent = bearer(headers.get(b"authorization"))
+        store_id, store_uuid = named(store)
+        found = engine.vault.reader().rows(
+            _CALLER,
+            partner_digest=engine.keyring.digest(sent or ""),
+            manager_digest=b"",
+            store_id=store_id,
+            store_uuid=store_uuid,
+        )[0]
+        partner_id, ends_at, known_id, scopes = found[:4]
+        refusal = check_partner(
+            sent, partner_id, ends_at, known_id, scopes, scope, engine.clock.now()
+        )
+        if refusal is not None:
+            return refusal
+        digest = engine.keyring.digest(token(headers.get(b"x-customer-token")) or "")
+        wait_s = self._shoppers.wait_s((partner_id, known_id, digest))
+        return TooMany(wait_s) if wait_s else Caller(partner_id, known_id)
+
+    def shopper(self, headers: dict[bytes, bytes], caller: Caller) -> Shopper | Refusal:
+        """The customer's session, on the caller's store. Raises StorageFault."""
+        engine = self._engine
+        sent = token(headers.get(b"x-customer-token"))
+        dkey, digest = dkey_in(sent) if sent else NO_DKEY, engine.keyring.digest(sent or "")
+        row = engine.vault.reader().row(_SESSION, dkey=dkey, digest=digest)
+        customer_id, ends_at = (row[0], row[2]) if row else (None, None)
+        refusal = check_session(
+            sent, customer_id, ends_at, dkey, caller.store_id, engine.clock.now()
+        )
+        if refusal is not None or customer_id is None:
+            return refusal or refusals.SESSION_INVALID
+        return Shopper(dkey, customer_id, digest)

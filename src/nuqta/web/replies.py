@@ -1,0 +1,95 @@
+"""Replies: status, headers and body as they leave, and the contract's envelopes.
+
+Every reply carries `X-Request-Id`, `Content-Language` and `Vary: Accept-Language`. The error
+envelope exists in this file only. Source: contract, decisions, section 2.
+"""
+
+import re
+import secrets
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from itertools import count
+from typing import Any, Final, TypeAlias
+
+import msgspec
+
+from nuqta import refusals
+from nuqta.refusals import Refusal
+from nuqta.web.negotiation import ARABIC
+
+Reply: TypeAlias = tuple[int, list[tuple[bytes, bytes]], bytes]
+"""(status, headers, body), as ASGI wants them."""
+
+Fields: TypeAlias = Mapping[str, Sequence[str]]
+"""Sentences by the name of the field they are about, as it was sent."""
+
+VARY: Final = (b"vary", b"Accept-Language")
+_NO_STORE: Final = (b"cache-control", b"no-store")
+JSON: Final = (b"content-type", b"application/json")
+_encode = msgspec.json.encode
+_SANE_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
+_process = secrets.token_hex(6)
+_numbers = count(1)
+
+
+def request_id(sent: bytes | None) -> bytes:
+    """The caller's request id if it sent a sane one, else a new one."""
+    if sent is not None and _SANE_ID.fullmatch(sent):
+        return sent
+    return b"%s-%x" % (_process.encode(), next(_numbers))
+
+
+def answered(body: dict[str, Any], language: str, request: bytes, status: int = 200) -> Reply:
+    """A JSON answer, which no cache may keep: many of them carry secrets."""
+    reply = _reply(status, _encode(body), language, request)
+    reply[1].append(_NO_STORE)
+    return reply
+
+
+def refused(
+    refusal: Refusal,
+    language: str,
+    request: bytes,
+    *,
+    retry_after_s: int = 0,
+    allow: str = "",
+    fields: Fields | None = None,
+) -> Reply:
+    """A refusal in the error envelope; `fields` carries the sentences of a validation error."""
+    body = _envelope(refusal, language)
+    if fields:
+        body = _encode({**msgspec.json.decode(body), **fields})
+    status, headers, body = _reply(refusal.status, body, language, request)
+    headers.append(_NO_STORE)
+    wait = retry_after_s or refusal.retry_after_s
+    if wait:
+        headers.append((b"retry-after", str(wait).encode()))
+    if allow:
+        headers.append((b"allow", allow.encode()))
+    return status, headers, body
+
+
+def sentence(refusal: Refusal, language: str) -> tuple[str, str]:
+    """The title and the sentence of a refusal in that language."""
+    if language == ARABIC:
+        return refusal.name_ar, refusal.text_ar
+    return refusal.name_en, refusal.text_en
+
+
+@lru_cache(maxsize=256)
+def _envelope(refusal: Refusal, language: str) -> bytes:
+    name, text = sentence(refusal, language)
+    kind = "validation_errors" if refusal.code == refusals.VALIDATION.code else "error"
+    message = {"type": kind, "code": refusal.code, "name": name, "description": text}
+    return _encode({"status": "error", "error_code": refusal.code, "message": message})
+
+
+def _reply(status: int, body: bytes, language: str, request: bytes) -> Reply:
+    headers = [
+        JSON,
+        (b"content-length", str(len(body)).encode()),
+        (b"content-language", language.encode()),
+        VARY,
+        (b"x-request-id", request),
+    ]
+    return status, headers, body
