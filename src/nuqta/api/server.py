@@ -3,7 +3,9 @@
 import logging
 import os
 import socket
+import threading
 from ipaddress import ip_address
+from pathlib import Path
 from typing import Any
 
 import uvicorn
@@ -13,7 +15,10 @@ from nuqta.api.app import App
 from nuqta.engine.engine import database_path, open_engine
 from nuqta.settings import Settings
 from nuqta.storage.faults import CannotStart
+from nuqta.storage.gates import check_file, was_left_open
 from nuqta.web.protocol import Protocol
+
+_log = logging.getLogger("nuqta.server")
 
 
 def make_app() -> App:
@@ -31,15 +36,36 @@ def serve(settings: Settings, host: str, port: int, workers: int) -> None:
             " NUQTA_DELIVERY to smtp or webhook, or NUQTA_DELIVERY_LOG_FORCE=1"
         )
     _prepare(settings)
+    path = database_path(settings.db)
+    _check_what_was_left(path, settings.check_mebibytes)
+    open_engine(settings).close()  # every gate is tried before the port is taken
     config = uvicorn.Config(**_wire(), workers=workers)
     listener = _bind(host, port)
     if workers == 1:
         config.app = App(open_engine(settings))
         uvicorn.Server(config).run(sockets=[listener])
         return
-    os.environ["NUQTA_DB"] = str(database_path(settings.db).absolute())
+    os.environ["NUQTA_DB"] = str(path.absolute())
     config.app, config.factory = "nuqta.api.server:make_app", True
     Multiprocess(config, [listener]).run()
+
+
+def _check_what_was_left(path: Path, most_mebibytes: int) -> None:
+    """After an unclean stop: look through a small file first, and a large one while serving."""
+    if not was_left_open(path):
+        return
+    if path.stat().st_size <= most_mebibytes * 2**20:
+        check_file(path)
+    else:
+        threading.Thread(target=_check_or_stop, args=(path,), daemon=True).start()
+
+
+def _check_or_stop(path: Path) -> None:
+    try:
+        check_file(path)
+    except CannotStart as damage:
+        _log.critical("nuqta stops: %s", damage)
+        os._exit(70)
 
 
 def _prepare(settings: Settings) -> None:

@@ -7,7 +7,6 @@ Exit codes: 0 done, 1 refused (or a check that failed), 2 misused, 130 interrupt
 sentence on stderr; a traceback is a defect.
 """
 
-import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -26,6 +25,7 @@ from nuqta.cli.frame import (
     Refused,
     commands,
     complain,
+    write_json,
 )
 from nuqta.storage.faults import StorageFault
 
@@ -45,10 +45,6 @@ def build() -> typer.Typer:
 
 def main(args: Sequence[str] | None = None) -> int:
     """Run one command line (`args`, or the process's own) and return its exit code."""
-    # A fault becomes a sentence below; the log that a server keeps would say it a second time.
-    log = logging.getLogger("nuqta")
-    if not log.handlers:
-        log.addHandler(logging.NullHandler())
     try:
         code = get_command(build())(args, prog_name="nuqta", standalone_mode=False)
         sys.stdout.flush()
@@ -80,9 +76,12 @@ def _begin(
     is_json: JsonOption = False,
     is_version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False,
 ) -> None:
-    frame = context.obj = Frame(db, is_json)
+    context.obj = Frame(db, is_json)
     if is_version:
-        frame.answer({"version": __version__}, [f"nuqta {__version__}"])
+        if is_json:
+            write_json({"version": __version__})
+        else:
+            sys.stdout.write(f"nuqta {__version__}\n")
         raise typer.Exit
     if context.invoked_subcommand is None:
         raise Misused("say which command: `nuqta --help` lists them")

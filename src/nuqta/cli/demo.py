@@ -27,6 +27,7 @@ from nuqta.engine.engine import Engine, database_path, make, open_engine
 from nuqta.engine.stores import ProgramWish, Store, StoreWish
 from nuqta.ledger.account import dkey_of
 from nuqta.ledger.commands import Spend
+from nuqta.loyalty.money import parse_amount
 from nuqta.storage.faults import CannotStart
 
 ZONE: Final = "Asia/Riyadh"
@@ -117,7 +118,7 @@ def curl_lines(shop: Shop, host: str, port: int) -> dict[str, str]:
     reached = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)
     reached = f"[{reached}]" if ":" in reached else reached
     call = (
-        f"curl -s http://{reached}:{port}/v1/customers/loyalty-program/{shop.store_id}/points"
+        f"curl -sS -w '\\n' http://{reached}:{port}/v1/customers/loyalty-program/{shop.store_id}/points"
         f" -H 'Authorization: Bearer {shop.authorization}'"
         f" -H 'X-CUSTOMER-TOKEN: {shop.customer_token}'"
     )
@@ -171,7 +172,7 @@ def _moved_sample(workshop: Path, today: date) -> tuple[Path, int]:
         placed_on = date.fromisoformat(row["placed_on"]) + days
         row["placed_on"] = placed_on.isoformat()
         if placed_on > since:
-            spent[int(row["customer_id"])] += round(float(row["total"]))
+            spent[int(row["customer_id"])] += parse_amount(row["total"], "SAR")
     file = workshop / "orders.csv"
     with file.open("w", encoding="utf-8", newline="") as out:
         writer = csv.DictWriter(out, list(rows[0]))

@@ -8,6 +8,7 @@ counts. Commands are plain functions whose first argument is the `Frame` that ho
 import inspect
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -30,6 +31,7 @@ ORIGIN = "cli"
 """Who the books say did it, where a person did it here."""
 TEXT_LENGTH_MAX = 500
 KEY_LENGTH_MAX = 255
+_CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
 DatabaseOption = Annotated[
     str | None,
@@ -84,8 +86,15 @@ class Frame:
 
     def open(self, *, whatever_the_clock: bool = False) -> "Engine":
         """The books, open. Raises CannotStart."""
+        import logging
+
         from nuqta.engine.engine import open_engine
 
+        # A fault becomes a sentence on stderr; the log would say it a second time. A server sets
+        # up its own log, which this handler leaves alone.
+        log = logging.getLogger("nuqta")
+        if not log.handlers:
+            log.addHandler(logging.NullHandler())
         return open_engine(self.settings(), whatever_the_clock=whatever_the_clock)
 
     def answer(self, value: object, lines: Iterable[str | Mapping[str, object]]) -> None:
@@ -211,11 +220,11 @@ def whole_or_none(text: str | None, option: str, least: int, most: int) -> int |
 
 
 def checked_text(text: str, option: str, most: int = TEXT_LENGTH_MAX) -> str:
-    """Words as they may be kept: 1 … `most` printable characters, trimmed. Misused on others."""
+    """Words as they may be kept: 1 … `most` characters on one line, trimmed. Misused on others."""
     words = text.strip()
-    if 1 <= len(words) <= most and words.isprintable():
+    if 1 <= len(words) <= most and not _CONTROL.search(words):
         return words
-    raise Misused(f"{option} takes 1 to {most} printable characters")
+    raise Misused(f"{option} takes 1 to {most} characters and no control characters")
 
 
 # -- who is meant ----------------------------------------------------------------------------------

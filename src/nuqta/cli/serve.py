@@ -31,7 +31,6 @@ def serve(
     processes = whole(workers, "--workers", 1, _WORKERS_MAX)
     settings = frame.settings()
     frame.open().close()  # a database that cannot be opened is a sentence here, not a log
-    must_be_free(host, number)
     from nuqta.api.server import serve as serve_http
 
     serve_http(settings, host, number, processes)

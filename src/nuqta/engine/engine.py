@@ -87,6 +87,4 @@ def open_engine(
 
 
 def _vault(settings: Settings, path: Path) -> Vault:
-    return open_vault(
-        path, lock_seconds=settings.lock_seconds, check_mebibytes=settings.check_mebibytes
-    )
+    return open_vault(path, lock_seconds=settings.lock_seconds)

@@ -66,7 +66,8 @@ def rebuild(
 
     `known_at` leaves out what the books had not learned by then, `version` what was booked after
     it; `as_of` counts only what was effective by then (a future one looks ahead, by time alone).
-    Without `as_of`, the balance stands at `known_at`, at the version's own instant, or at `clock`.
+    Without `as_of`, the balance stands at `known_at`, or at `clock`; a version by itself is the
+    fold of its transfers and no more, since it may lie in the middle of a command.
     """
     known = [
         transfer
@@ -75,11 +76,15 @@ def rebuild(
         and (known_at is None or transfer.recorded_at <= known_at)
     ]
     latest = known[-1].recorded_at if known else 0
-    asked_at = clock if known_at is None else known_at
-    now = latest if version is not None else max(asked_at, latest)
-    until = now if as_of is None else as_of
     books = _replayed(key, known, lots)
-    books.settle(max(now, until))
+    if as_of is not None:
+        until = as_of
+    elif known_at is not None:
+        until = known_at
+    else:
+        until = max(clock, latest)
+    if version is None or as_of is not None or known_at is not None:
+        books.settle(until)  # what fell due later is not effective by then
     sums = dict.fromkeys(PLACES, 0)
     for transfer in (*known, *books.transfers):
         if transfer.effective_at <= until:

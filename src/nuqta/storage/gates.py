@@ -21,9 +21,15 @@ def was_left_open(path: Path) -> bool:
     return log.exists() and log.stat().st_size > 0
 
 
-def check_file(connection: apsw.Connection, path: Path) -> None:
-    """SQLite's quick check. Raises CannotStart where it finds damage."""
-    found = [row[0] for row in connection.execute("PRAGMA quick_check(5)")]
+def check_file(path: Path) -> None:
+    """SQLite's quick check, on its own connection. Raises CannotStart where it finds damage."""
+    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+    try:
+        found = [row[0] for row in connection.execute("PRAGMA quick_check(5)")]
+    except (apsw.CorruptError, apsw.NotADBError) as error:
+        found = [str(error)]
+    finally:
+        connection.close()
     if found != ["ok"]:
         raise CannotStart(f"{path} is damaged: {'; '.join(map(str, found))}")
 

@@ -33,16 +33,12 @@ def migrate(connection: apsw.Connection, chain: list[tuple[int, str, str]] | Non
     """
     chain = steps() if chain is None else chain
     done = 0
-    while True:
+    while _version(connection, len(chain)) < len(chain):
         connection.execute("BEGIN IMMEDIATE")  # so that two processes never apply one step twice
         try:
-            version = _version(connection)
-            if version > len(chain):
-                raise CannotStart(
-                    f"the database has schema {version}, newer than this program's {len(chain)}"
-                )
+            version = _version(connection, len(chain))
             if version == len(chain):
-                return done
+                break  # another process was faster
             number, _, sql = chain[version]
             connection.execute(sql)
             connection.pragma("application_id", APPLICATION_ID)
@@ -52,12 +48,17 @@ def migrate(connection: apsw.Connection, chain: list[tuple[int, str, str]] | Non
         finally:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
+    return done
 
 
-def _version(connection: apsw.Connection) -> int:
-    version = connection.pragma("user_version")
+def _version(connection: apsw.Connection, newest: int) -> int:
+    version = int(connection.pragma("user_version") or 0)
     owner = connection.pragma("application_id")
     tables = connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()[0][0]
     if tables and owner != APPLICATION_ID:
         raise CannotStart("the file is another program's database")
-    return int(version or 0)
+    if version > newest:
+        raise CannotStart(
+            f"the database has schema {version}, newer than the {newest} that this program knows"
+        )
+    return version

@@ -16,7 +16,7 @@ from typing import Any, Final, NoReturn, Protocol, TypeVar, cast
 import apsw
 
 from nuqta.storage.faults import Busy, CannotStart, Full, StorageFault, Unknown
-from nuqta.storage.gates import check_engine, check_file, was_left_open
+from nuqta.storage.gates import check_engine
 from nuqta.storage.migrate import migrate
 from nuqta.storage.statements import Statement
 
@@ -171,14 +171,13 @@ class Vault:
         return connection
 
 
-def open_vault(path: Path, *, lock_seconds: int = 10, check_mebibytes: int = 64) -> Vault:
+def open_vault(path: Path, *, lock_seconds: int = 10) -> Vault:
     """Open the database at `path`, made and migrated where needed, once every gate has let it pass.
 
     Raises CannotStart, with a sentence that says which gate is closed and what to do.
     """
     if path.is_dir() or not path.parent.is_dir():
         raise CannotStart(f"{path} cannot be a database: give the path of a file in a folder")
-    unclean = was_left_open(path)
     try:
         vault = Vault(path, lock_seconds)
     except (apsw.NotADBError, apsw.CorruptError) as error:
@@ -186,8 +185,6 @@ def open_vault(path: Path, *, lock_seconds: int = 10, check_mebibytes: int = 64)
     except apsw.Error as error:
         raise CannotStart(f"{path} cannot be opened: {error}") from error
     try:
-        if unclean and path.stat().st_size <= check_mebibytes * 2**20:
-            check_file(vault._writer, path)
         migrate(vault._writer)
         check_engine(vault._writer, path)
     except apsw.Error as error:
