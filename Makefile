@@ -15,7 +15,7 @@ DEV_STAMP := $(VENV)/.dev-stamp
 .DEFAULT_GOAL := help
 # A set-up that failed half-way leaves no stamp behind.
 .DELETE_ON_ERROR:
-.PHONY: help demo test check bench format lock clean
+.PHONY: help demo test check bench reference format lock clean
 
 help: ## List every task with a sentence.
 	@echo "make TASK, where TASK is one of:"
@@ -36,6 +36,9 @@ check: $(DEV_STAMP) ## Check style, types, the direction of imports and the tidi
 
 bench: $(DEV_STAMP) ## Measure requests and the ledger on this machine.
 	$(BIN)/python -m bench
+
+reference: $(DEV_STAMP) ## Write docs/reference anew from the tables in the code.
+	NUQTA_UPDATE_SNAPSHOTS=1 $(BIN)/python -m pytest -q tests/test_reference.py
 
 format: $(DEV_STAMP) ## Format the code and mend what can be mended without thought.
 	$(BIN)/ruff check --fix

@@ -1,0 +1,88 @@
+"""The reference pages are made from the tables; `make reference` writes them anew.
+
+A setting, refusal or route that is not documented, or is documented otherwise than it is, fails.
+"""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from nuqta.api.routes import TABLE as ROUTES
+from nuqta.refusals import ALL
+from nuqta.settings import TABLE as SETTINGS
+
+_FOLDER = Path(__file__).parent.parent / "docs" / "reference"
+
+
+def settings_page() -> str:
+    """Every setting."""
+    lines = [
+        "# Settings",
+        "",
+        "Read from the environment when a command starts. A value outside its limits stops the start.",
+        "",
+        "| name | default | limits | what it is |",
+        "|---|---|---|---|",
+    ]
+    for row in SETTINGS:
+        limits = f"{row.least} … {row.most}" if isinstance(row.default, int) else ""
+        default = f"`{row.default}`" if row.default != "" else "(empty)"
+        lines.append(f"| `NUQTA_{row.name}` | {default} | {limits} | {row.sentence} |")
+    return "\n".join(lines) + "\n"
+
+
+def refusals_page() -> str:
+    """Every refusal."""
+    lines = [
+        "# Refusals",
+        "",
+        'Every expected "no", as `message.code` of the error envelope. A retry means one under a new key.',
+        "",
+        "| code | status | retry | English | Arabic |",
+        "|---|---|---|---|---|",
+    ]
+    for row in ALL:
+        retry = "can help" if row.can_retry else "cannot help"
+        lines.append(f"| `{row.code}` | {row.status} | {retry} | {row.text_en} | {row.text_ar} |")
+    return "\n".join(lines) + "\n"
+
+
+def routes_page() -> str:
+    """Every route."""
+    lines = [
+        "# Routes",
+        "",
+        "With and without a slash at the end. `manager`: `Authorization` and `X-Manager-Token`; `partner`:",
+        "`Authorization`; `shopper`: `Authorization` and `X-CUSTOMER-TOKEN`.",
+        "",
+        "| method | path | who | scope | what it does |",
+        "|---|---|---|---|---|",
+    ]
+    for row in ROUTES:
+        lines.append(
+            f"| {row.method} | `{row.path}` | {row.who} | `{row.scope}` | {row.sentence} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "page"),
+    [
+        ("settings.md", settings_page),
+        ("refusals.md", refusals_page),
+        ("routes.md", routes_page),
+    ],
+)
+def test_a_reference_page_says_what_its_table_says(name: str, page: Callable[[], str]) -> None:
+    """The page in docs/reference is the one that the table makes."""
+    path = _FOLDER / name
+    if os.environ.get("NUQTA_UPDATE_SNAPSHOTS") == "1":
+        path.write_text(page(), encoding="utf-8")
+    assert path.read_text(encoding="utf-8") == page(), f"{name} is old: run `make reference`"
+
+
+def test_a_page_that_lacks_a_row_differs() -> None:
+    """The control: a row more in a table makes another page."""
+    assert settings_page() != settings_page().replace(f"`NUQTA_{SETTINGS[0].name}`", "")
