@@ -21,7 +21,7 @@ def settings_page() -> str:
     lines = [
         "# Settings",
         "",
-        "Read from the environment when a command starts. A value outside its limits stops the start.",
+        "Read from the environment when a command starts; a value outside its limits stops it.",
         "",
         "| name | default | limits | what it is |",
         "|---|---|---|---|",
@@ -38,7 +38,7 @@ def refusals_page() -> str:
     lines = [
         "# Refusals",
         "",
-        'Every expected "no", as `message.code` of the error envelope. A retry means one under a new key.',
+        'Every expected "no", as `message.code` of the error envelope; a retry is one under a new key.',
         "",
         "| code | status | retry | English | Arabic |",
         "|---|---|---|---|---|",
@@ -54,8 +54,8 @@ def routes_page() -> str:
     lines = [
         "# Routes",
         "",
-        "With and without a slash at the end. `manager`: `Authorization` and `X-Manager-Token`; `partner`:",
-        "`Authorization`; `shopper`: `Authorization` and `X-CUSTOMER-TOKEN`.",
+        "With and without a slash at the end. `manager`: `Authorization` and `X-Manager-Token`;",
+        "`partner`: `Authorization`; `shopper`: `Authorization` and `X-CUSTOMER-TOKEN`.",
         "",
         "| method | path | who | scope | what it does |",
         "|---|---|---|---|---|",
