@@ -38,7 +38,7 @@ def refusals_page() -> str:
     lines = [
         "# Refusals",
         "",
-        'Every expected "no", as `message.code` of the error envelope; a retry is one under a new key.',
+        'Every expected "no", as `message.code` of the error envelope; a retry has a new key.',
         "",
         "| code | status | retry | English | Arabic |",
         "|---|---|---|---|---|",
