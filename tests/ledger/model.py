@@ -3,6 +3,7 @@
 A lot is [granted_at, matures_at, expires_at, left, waits]. Nothing of the real ledger is used.
 """
 
+from copy import deepcopy
 from dataclasses import dataclass, field
 
 NOT_ENOUGH, OWED = "ERROR_NOT_ENOUGH_POINTS", "ERROR_POINTS_OWED"
@@ -31,6 +32,12 @@ class Model:
         pending = sum(lot.left for lot in self.lots if lot.waits)
         available = sum(lot.left for lot in self.lots) - pending
         return {"pending": pending, "available": available, "owed": self.owed, "used": self.used}
+
+    def at(self, now: int) -> "Model":
+        """A model of its own of what a command or a read at that instant finds."""
+        later = deepcopy(self)
+        later.settle(now)
+        return later
 
     def settle(self, now: int) -> None:
         for instant in sorted({at for lot in self.lots for at in (lot.matures_at, lot.expires_at)}):

@@ -114,7 +114,7 @@ class Shelf:
         with self._vault.snapshot() as tx:
             account = books.account(tx, self._key)
             assert account is not None
-            return at(account, books.open_lots(tx, self._key), clock)
+            return at(account, books.open_lots(tx, account), clock)
 
     def wrongs(self) -> list[str]:
         with self._vault.snapshot() as tx:
@@ -154,15 +154,15 @@ class Game:
         now = max(self.clock, self.ledger.account.recorded_at)
         if step.what == "cancel":
             self.ledger.cancel(step.points, f"cancel:{number}", self.clock)
-            self.model.settle(now)
+            self.model = self.model.at(now)
             self.model.cancel(step.points)
         elif step.what != "read":
             self._command(number, step, now)
         seen = max(self.clock, self.ledger.account.recorded_at)
-        self.model.settle(seen)
+        expected = self.model.at(seen).shown()
         balance = balance_of(self.ledger.read(self.clock))
-        shown = {name: getattr(balance, name) for name in self.model.shown()}
-        _agree(shown, self.model.shown(), f"step {number}, {step}")
+        shown = {name: getattr(balance, name) for name in expected}
+        _agree(shown, expected, f"step {number}, {step}")
         _agree(self.ledger.wrongs(), [], f"step {number}, {step}")
         self.answers.append((seen, balance))
 
@@ -177,11 +177,13 @@ class Game:
             same = known == content
             _agree((code, answer.is_replay), (outcome if same else KEY_CONFLICT.code, same), name)
             return
-        self.model.settle(now)
-        expected = self._model_does(step, now)
+        model = self.model.at(now)
+        expected = _model_does(model, step, now)
         _agree((code, answer.is_replay), (expected, False), f"step {number}, {step}")
         if not expected or command.origin != SYSTEM:
             self.known[name] = (content, expected)
+        if not expected:  # a refusal books nothing, not even what fell due before it
+            self.model = model
 
     def _meant(self, step: Step, key: str, now: Instant) -> tuple[Command, object]:
         match step.what:
@@ -197,22 +199,6 @@ class Game:
         expires_at = _end(now, step.expire)
         return adjust(points, key, expires_at, self.key), ("adjust", points, expires_at)
 
-    def _model_does(self, step: Step, now: Instant) -> str:
-        match step.what:
-            case "earn":
-                placed = now - step.late * DAY_US
-                matures_at = placed + step.mature * DAY_US
-                return self.model.grant(
-                    step.points, placed, matures_at, _end(placed, step.expire), now
-                )
-            case "add":
-                return self.model.grant(step.points, now, now, _end(now, step.expire), now)
-            case "spend":
-                return self.model.spend(step.points)
-            case "deduct":
-                return self.model.deduct(step.points)
-        return ""
-
     def end(self) -> None:
         """Every answer that was given on the way can be had again (I11)."""
         transfers, lots = self.ledger.transfers, self.ledger.every_lot()
@@ -220,7 +206,9 @@ class Game:
         for number, (seen, balance) in enumerate(self.answers):
             again = rebuild(self.key, transfers, lots, later, as_of=seen, version=balance.version)
             _agree(again, balance, f"answer {number}, by its instant and version")
-            if all(other > seen for other, _ in self.answers[number + 1 :]):
+            # A command that came later and was stamped with this very instant is known by it too.
+            follower = transfers[balance.version : balance.version + 1]
+            if not follower or follower[0].recorded_at > seen:
                 again = rebuild(self.key, transfers, lots, later, known_at=seen)
                 _agree(again, balance, f"answer {number}, by what was known then")
 
@@ -231,6 +219,21 @@ def play(ledger: Ledger, key: AccountKey, steps: list[Step]) -> None:
     for number, step in enumerate(steps):
         game.step(number, step)
     game.end()
+
+
+def _model_does(model: Model, step: Step, now: Instant) -> str:
+    match step.what:
+        case "earn":
+            placed = now - step.late * DAY_US
+            matures_at = placed + step.mature * DAY_US
+            return model.grant(step.points, placed, matures_at, _end(placed, step.expire), now)
+        case "add":
+            return model.grant(step.points, now, now, _end(now, step.expire), now)
+        case "spend":
+            return model.spend(step.points)
+        case "deduct":
+            return model.deduct(step.points)
+    return ""
 
 
 def _end(begin: Instant, days: int | None) -> Instant:

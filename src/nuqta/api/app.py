@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from blacksheep import Application, Content, Response
 from blacksheep import Request as HttpRequest
+from blacksheep.exceptions import MessageAborted
 
 from nuqta import refusals
 from nuqta.api.points import PointsRoute, Receive, Scope, Send, store_in
@@ -88,6 +89,8 @@ class App:
         except StorageFault as fault:
             _log.error("request %s: %s", rid.decode(), fault)
             reply = refused(refusals.SERVICE_UNAVAILABLE, in_language, rid)
+        except MessageAborted:  # the caller went away in the middle of its body
+            reply = refused(refusals.BAD_REQUEST, in_language, rid)
         except Exception:
             _log.exception("request %s failed", rid.decode())
             reply = refused(refusals.SERVER_ERROR, in_language, rid)

@@ -151,13 +151,15 @@ def _customer(request: Request) -> Customer | None:
 
 def _address(request: Request) -> Address | Invalid:
     email, mobile = request.body.get("email"), request.body.get("mobile")
-    code = request.body.get("country_code", "")
+    code = request.body.get("country_code")
     if (email is None) == (mobile is None):
         return _invalid(request, "address", "email" if mobile is None else "mobile")
     try:
         if email is not None:
             return Address("email", canonical_email(_text(email)))
-        return Address("mobile", canonical_mobile(_text(mobile), _text(code)))
+        return Address(
+            "mobile", canonical_mobile(_text(mobile), "" if code is None else _text(code))
+        )
     except ValueError:
         return _invalid(request, "email" if email is not None else "mobile")
 

@@ -10,6 +10,7 @@ sentence on stderr; a traceback is a defect.
 import os
 import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 from typing import Annotated
 
 import typer
@@ -45,6 +46,7 @@ def build() -> typer.Typer:
 
 def main(args: Sequence[str] | None = None) -> int:
     """Run one command line (`args`, or the process's own) and return its exit code."""
+    _escape_what_cannot_be_shown()
     try:
         code = get_command(build())(args, prog_name="nuqta", standalone_mode=False)
         sys.stdout.flush()
@@ -68,6 +70,13 @@ def main(args: Sequence[str] | None = None) -> int:
             raise
         # SQLite's own words for a file that cannot be read, met outside a transaction.
         return complain(f"the database cannot be read: {fault}", 1)
+
+
+def _escape_what_cannot_be_shown() -> None:
+    """Arabic where only ASCII goes, or bytes of a bad argument, are escaped and not fatal."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _begin(

@@ -138,9 +138,7 @@ def complain(sentence: str, code: int) -> int:
     """One line on stderr, however many the message had; the exit code is handed through."""
     line = " ".join(sentence.split())
     if line:
-        # Words that the terminal cannot show (bytes of a bad argument) are escaped, not fatal.
-        encoding = sys.stderr.encoding or "utf-8"
-        sys.stderr.write(line.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+        sys.stderr.write(line + "\n")
     return code
 
 

@@ -16,7 +16,7 @@ def account_now(engine: Engine, key: AccountKey, clock: Instant) -> Account | No
             return None
         if max(clock, account.recorded_at) < account.next_change_at:
             return account
-        return at(account, books.open_lots(tx, key), clock)
+        return at(account, books.open_lots(tx, account), clock)
 
 
 def show(

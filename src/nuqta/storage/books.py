@@ -13,7 +13,7 @@ from nuqta.ledger.instants import Instant
 from nuqta.ledger.lots import Lot
 from nuqta.ledger.posting import Facts, Outcome, receipt_key
 from nuqta.ledger.transfers import AccountKey, Transfer
-from nuqta.storage.faults import StorageFault
+from nuqta.storage.faults import Damaged, StorageFault
 from nuqta.storage.rows import account_from, account_row, lot_from, lot_row
 from nuqta.storage.sqlite import Transaction
 from nuqta.storage.statements import statement
@@ -46,7 +46,7 @@ def load(tx: Transaction, commands: Iterable[Command]) -> Facts:
         if rows:
             account = facts.accounts[key] = account_from(rows[0])
             if account.lots:
-                facts.lots[key] = [lot_from(row) for row in tx.rows_of(_OPEN_LOTS.text, key)]
+                facts.lots[key] = open_lots(tx, account)
     return facts
 
 
@@ -76,9 +76,15 @@ def account(tx: Transaction, key: AccountKey) -> Account | None:
     return account_from(rows[0]) if rows else None
 
 
-def open_lots(tx: Transaction, key: AccountKey) -> list[Lot]:
-    """The lots of an account that have points left. Raises Damaged."""
-    return [lot_from(row) for row in tx.rows_of(_OPEN_LOTS.text, key)]
+def open_lots(tx: Transaction, account: Account) -> list[Lot]:
+    """The lots of an account that have points left. Raises Damaged.
+
+    A lot that is missing (its key or what it has left was hit) is seen by what the others hold.
+    """
+    lots = [lot_from(row) for row in tx.rows_of(_OPEN_LOTS.text, account.key)]
+    if sum([lot.left for lot in lots]) != account.pending + account.available + account.held:
+        raise Damaged(f"account {account.dkey}/{account.customer_id} does not agree with its lots")
+    return lots
 
 
 def all_lots(tx: Transaction, key: AccountKey) -> list[Lot]:

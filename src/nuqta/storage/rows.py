@@ -15,7 +15,7 @@ from nuqta.storage.faults import Damaged
 
 ACCOUNT_COLUMNS: Final = 17
 _ACCOUNT = struct.Struct(f"<{ACCOUNT_COLUMNS}q")
-_LOT = struct.Struct("<10q")
+_LOT = struct.Struct("<11q")  # its first ten numbers, and the revision of its rule
 
 
 def account_from(row: Sequence[Any]) -> Account:
@@ -34,7 +34,7 @@ def account_row(account: Account) -> tuple[int, ...]:
 
 def lot_from(row: Sequence[Any]) -> Lot:
     """The lot in a row of the table. Raises Damaged where its numbers and checksum disagree."""
-    if crc32(_LOT.pack(*row[:10])) != row[13]:
+    if crc32(_LOT.pack(*row[:10], row[12])) != row[13]:
         raise Damaged(f"lot {row[0]}/{row[1]}/{row[2]} does not agree with its checksum")
     return Lot(*row[:13])
 
@@ -42,4 +42,4 @@ def lot_from(row: Sequence[Any]) -> Lot:
 def lot_row(lot: Lot) -> tuple[object, ...]:
     """The lot's fields in the order of the table, and the checksum of its numbers."""
     fields = tuple([getattr(lot, name) for name in lot.__struct_fields__])
-    return (*fields, crc32(_LOT.pack(*fields[:10])))
+    return (*fields, crc32(_LOT.pack(*fields[:10], fields[12])))

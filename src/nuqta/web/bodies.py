@@ -43,6 +43,8 @@ def _json(body: bytes, depth_max: int) -> dict[str, Any] | Refusal:
             parse_constant=_no_number,
             parse_float=Decimal,
         )
+        if b"\\u" in body:  # half of a pair is no character: it could be neither kept nor answered
+            json.dumps(value, ensure_ascii=False, default=str).encode()
     except (ValueError, RecursionError):
         return refusals.BAD_REQUEST
     return value if isinstance(value, dict) else refusals.BAD_REQUEST

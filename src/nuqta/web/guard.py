@@ -53,13 +53,20 @@ class TooMany(msgspec.Struct, frozen=True):
 
 
 def only(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
-    """The headers by name; one that names a caller and was sent twice is made worthless."""
+    """The headers by name; one that was sent twice is one list, as RFC 9110 says (section 5.3),
+    and worthless where it names a caller."""
     found: dict[bytes, bytes] = {}
     for name, value in headers:
-        if name in found and name in (b"authorization", b"x-customer-token", b"x-manager-token"):
-            value = _TWICE.encode()  # noqa: PLW2901  # two callers at once are no caller
+        if name in found:
+            value = _again(name, found[name], value)  # noqa: PLW2901
         found[name] = value
     return found
+
+
+def _again(name: bytes, before: bytes, value: bytes) -> bytes:
+    if name in (b"authorization", b"x-customer-token", b"x-manager-token"):
+        return _TWICE.encode()  # two callers at once are no caller
+    return before + b", " + value
 
 
 def bearer(header: bytes | None) -> str | None:
@@ -67,13 +74,13 @@ def bearer(header: bytes | None) -> str | None:
     if not header:
         return None
     if header[:7].lower() == b"bearer ":
-        header = header[7:].strip()
-    return header.decode("latin-1")
+        header = header[7:]
+    return header.strip().decode("latin-1")
 
 
 def token(header: bytes | None) -> str | None:
     """The token in a header that holds nothing else; None where there is none."""
-    return header.decode("latin-1") if header else None
+    return header.strip().decode("latin-1") if header else None
 
 
 def check_partner(

@@ -1,7 +1,8 @@
 """The wire below the application: uvicorn's httptools protocol, with two things it lacks.
 
 A request that is no HTTP is answered in the contract's envelope, like everything else; and the
-request line and headers have a bound, also while a header is still on its way.
+request line and headers have a bound, also while a header is still on its way. What surrounds the
+pieces of a chunked body, trailers included, has the same bound, and is never taken for a header.
 """
 
 from typing import Any, ClassVar
@@ -22,21 +23,43 @@ class Protocol(HttpToolsProtocol):
         super().__init__(*arguments, **named)
         self._in_headers = True
         self._head_bytes = 0
+        self._rest_bytes = 0
+        self._body_bytes = 0
+        self._has_begun = False
 
     def data_received(self, data: bytes) -> None:
-        """Feed the parser; cut a request whose head grows past the bound before it ends."""
+        """Feed the parser; cut a request that grows past a bound before it ends."""
         was_in_headers = self._in_headers
+        self._has_begun = False
         super().data_received(data)
-        if was_in_headers and self._in_headers:
-            self._head_bytes += len(data)
-            if self._head_bytes > self.header_bytes and not self.transport.is_closing():
-                self.send_400_response("")
+        if self._in_headers:
+            if was_in_headers:
+                self._head_bytes += len(data)
+                self._check_bound()
+        elif not was_in_headers and not self._has_begun:
+            self._rest_bytes += len(data)
+            # A piece of a chunked body costs up to seven bytes around one of its own.
+            self._head_bytes = self._rest_bytes - 8 * self._body_bytes
+            self._check_bound()
+
+    def _check_bound(self) -> None:
+        if self._head_bytes <= self.header_bytes or self.transport.is_closing():
+            return
+        if self._in_headers or not self.cycle.response_complete:
+            self.send_400_response("")
+        else:
+            self.transport.close()
 
     def on_message_begin(self) -> None:
-        """A request begins: its head is counted anew."""
+        """A request begins: its bytes are counted anew."""
         super().on_message_begin()
-        self._in_headers = True
-        self._head_bytes = 0
+        self._in_headers = self._has_begun = True
+        self._head_bytes = self._rest_bytes = self._body_bytes = 0
+
+    def on_body(self, body: bytes) -> None:
+        """A piece of the body, for whose own bound the application cares."""
+        self._body_bytes += len(body)
+        super().on_body(body)
 
     def on_headers_complete(self) -> None:
         """The head has ended. One that is too large is refused even if it came in one piece."""
@@ -46,6 +69,7 @@ class Protocol(HttpToolsProtocol):
             self._head_bytes = head
             raise ValueError("the head is too large")  # which the parser reports as broken
         super().on_headers_complete()
+        self.headers = []  # the application has its own list; trailers end here
 
     def send_400_response(self, msg: str) -> None:
         """Answer what cannot be a request, in the envelope, and close."""

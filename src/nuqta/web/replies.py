@@ -58,7 +58,8 @@ def refused(
     """A refusal in the error envelope; `fields` carries the sentences of a validation error."""
     body = _envelope(refusal, language)
     if fields:
-        body = _encode({**msgspec.json.decode(body), **fields})
+        envelope = msgspec.json.decode(body)
+        body = _encode({**envelope, **fields, **envelope})  # a field named "status" takes no part
     status, headers, body = _reply(refusal.status, body, language, request)
     headers.append(_NO_STORE)
     wait = retry_after_s or refusal.retry_after_s

@@ -1,0 +1,128 @@
+"""Making the books, sweeping, auditing, the clock and the settings."""
+
+import sqlite3
+import time
+from pathlib import Path
+
+import pytest
+
+from nuqta.engine.clock import Clock
+from nuqta.engine.door import booked_at
+from nuqta.engine.engine import open_engine
+from nuqta.ledger.account import dkey_of
+from nuqta.ledger.commands import Adjust
+from nuqta.ledger.instants import DAY_US
+from nuqta.settings import TABLE, Settings
+from tests.cli.terminal import Terminal, run
+
+
+def test_init_may_be_run_again(tmp_path: Path) -> None:
+    shop = Terminal(tmp_path / "books.db")
+    first = shop.value("init")
+    assert list(first) == ["db", "schema"]
+    assert first["db"] == shop.db
+    key = (tmp_path / "books.db.key").read_text()
+    shop.store = str(shop.value("store", "create", "--name", "x")["id"])
+    assert shop.value("init") == first
+    assert (tmp_path / "books.db.key").read_text() == key
+    assert shop.value("program", "show", "--store", shop.store)["on"] is True
+    assert "books.db.key" in shop.run("init").out
+
+
+def test_init_needs_no_key_file_where_a_secret_is_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NUQTA_SECRET", "s" * 32)
+    shop = Terminal(tmp_path / "books.db")
+    shop.value("init")
+    assert not (tmp_path / "books.db.key").exists()
+    assert shop.value("audit")["ok"] is True
+
+
+def test_init_where_nothing_can_be_made_is_refused(tmp_path: Path) -> None:
+    for db in (tmp_path, tmp_path / "no" / "books.db", "mysql://x"):
+        assert run("init", "--db", str(db)).code == 1
+
+
+def adjusted_by_another_clock(shop: Terminal, days: int, life_days: int = 1) -> None:
+    """7 points added to customer 1 so many days from now; they live for `life_days`."""
+    clock = Clock(wall=lambda: time.time_ns() // 1000 + days * DAY_US)
+    settings = Settings({"NUQTA_DB": shop.db})
+    with open_engine(settings, clock, whatever_the_clock=True) as engine:
+        wish = Adjust(
+            dkey=dkey_of(int(shop.store), 1), customer_id=1, origin="system", key="a test",
+            points=7, expires_at=clock.now() + life_days * DAY_US,
+        )  # fmt: skip
+        assert engine.door.post_all([wish])[0].refusal is None
+
+
+def test_sweep_books_what_fell_due(shop: Terminal) -> None:
+    assert shop.value("sweep") == {"accounts": 0, "transfers": 0}
+    adjusted_by_another_clock(shop, days=-2)
+    line = ("points", "show", "--store", shop.store, "--customer", "1")
+    before = shop.value(*line)
+    assert (before["available"], before["version"]) == (0, 1)
+    assert shop.value("sweep") == {"accounts": 1, "transfers": 1}
+    assert shop.value(*line) == {**before, "version": 2}
+    assert shop.value("sweep") == {"accounts": 0, "transfers": 0}
+    assert "Nothing was due" in shop.run("sweep").out
+
+
+def test_a_clock_behind_the_books_must_be_accepted(shop: Terminal) -> None:
+    adjusted_by_another_clock(shop, days=365)
+    assert "nuqta clock accept" in shop.no(1, *shop.adjust("+", "1"))
+    assert shop.value("audit")["ok"] is True
+    assert list(shop.value("clock", "accept")) == ["accepted_at"]
+    assert shop.value(*shop.adjust("+", "1"))["available"] == 8
+    assert shop.run("clock", "accept").code == 0
+    with open_engine(Settings({"NUQTA_DB": shop.db})) as engine:
+        assert booked_at(engine.vault.reader()) <= engine.clock.now()
+
+
+def test_audit_tells_what_it_found(shop: Terminal) -> None:
+    shop.value(*shop.adjust("+", "7"))
+    clean = {"ok": True, "accounts": 2, "transfers": 1, "violations": []}
+    assert shop.value("audit") == clean
+    assert shop.value("audit", "--store", shop.store) == clean
+    other = str(shop.value("store", "create", "--name", "Second")["id"])
+    assert shop.value("audit", "--store", other)["accounts"] == 0
+    assert "in order" in shop.run("audit").out
+
+
+def test_audit_exits_1_on_a_violation(shop: Terminal) -> None:
+    shop.value(*shop.adjust("+", "7"))
+    with sqlite3.connect(shop.db) as file:
+        file.execute("UPDATE transfers SET points = 8")
+    file.close()
+    told = shop.value("audit", code=1)
+    assert list(told) == ["ok", "accounts", "transfers", "violations"]
+    assert told["ok"] is False
+    assert told["violations"]
+    outcome = shop.run("audit")
+    assert outcome.code == 1
+    assert "NOT" in outcome.out
+    assert outcome.err.count("\n") == 1
+
+
+def test_a_flipped_bit_is_a_violation_and_never_a_balance(shop: Terminal) -> None:
+    shop.value(*shop.adjust("+", "7"))
+    with sqlite3.connect(shop.db) as file:
+        file.execute("UPDATE accounts SET available = 15 WHERE customer_id = 1")
+    file.close()
+    assert shop.value("audit", code=1)["violations"]
+    shop.no(1, "points", "show", "--store", shop.store, "--customer", "1")
+    shop.no(1, *shop.adjust("-", "10"))
+
+
+def test_settings_are_listed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NUQTA_SECRET", "do-not-show-" * 4)
+    monkeypatch.setenv("NUQTA_BATCH", "99")
+    shop = Terminal(Path("any.db"))
+    rows = {row["name"]: row for row in shop.value("settings")}
+    assert list(rows) == [f"NUQTA_{row.name}" for row in TABLE]
+    assert rows["NUQTA_BATCH"]["value"] == 99
+    assert rows["NUQTA_DB"]["value"] == "any.db"
+    people = shop.run("settings").out
+    for row in TABLE:
+        assert row.name in people
+    assert "do-not-show" not in people + str(rows)

@@ -1,0 +1,197 @@
+"""Stores, programs, partners and customers, as a script asks for them."""
+
+import uuid
+from typing import Any
+
+import pytest
+
+from tests.cli.terminal import Terminal
+
+HUGE = [str(2**63), str(2**64), "9" * 400]
+NO_IDS = ["0", "-1", "x", "", "1.5", "٣", "1_000", " 1e3", *HUGE]
+
+PROGRAM_KEYS = [
+    "store", "revision", "on", "earn_points", "earn_amount", "currency", "maturity_days",
+    "maturity_from", "expiry_days", "owed", "rule_revision",
+]  # fmt: skip
+
+
+def create_store(shop: Terminal, *more: str) -> Any:
+    return shop.value("store", "create", "--name", "Second", *more)
+
+
+# -- store -----------------------------------------------------------------------------------------
+def test_a_store_is_made(shop: Terminal) -> None:
+    made = create_store(shop, "--domain", "A.example.com", "--domain", "b.example.com")
+    assert list(made) == ["id", "uuid", "name", "currency", "timezone", "domains", "created_at"]
+    assert (made["name"], made["currency"], made["timezone"]) == ("Second", "SAR", "Asia/Riyadh")
+    assert made["domains"] == ["a.example.com", "b.example.com"]
+    assert str(uuid.UUID(made["uuid"])) == made["uuid"]
+    by_uuid = shop.value("program", "show", "--store", made["uuid"])
+    assert by_uuid["store"] == made["id"]
+    assert by_uuid == shop.value("program", "show", "--store", made["uuid"].upper())
+
+
+def test_a_domain_belongs_to_one_store(shop: Terminal) -> None:
+    create_store(shop, "--domain", "shop.example.com")
+    line = ("store", "create", "--name", "Third", "--domain", "SHOP.example.com")
+    assert "domain" in shop.no(1, *line)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        ["--name", ""], ["--name", " "], ["--name", "x" * 201], ["--name", "two\nlines"],
+        ["--currency", "sa"], ["--currency", "sar"], ["--currency", "RIYAL"], ["--currency", ""],
+        ["--timezone", "Mars/Olympus"], ["--timezone", ""], ["--timezone", "../../etc/passwd"],
+        ["--timezone", "Asia"], ["--domain", ""], ["--domain", "a b"], ["--domain", "http://x"],
+        ["--domain", "x" * 300],
+    ],
+)  # fmt: skip
+def test_a_store_that_cannot_be_is_a_misuse(shop: Terminal, more: list[str]) -> None:
+    shop.no(2, "store", "create", "--name", "Second", *more)
+
+
+@pytest.mark.parametrize("store", ["12345", str(uuid.UUID(int=7)), *NO_IDS])
+def test_an_unknown_store_is_refused(shop: Terminal, store: str) -> None:
+    said = "There is no such store for this application."
+    assert shop.no(1, "program", "show", "--store", store) == said
+    assert shop.no(1, "program", "set", "--store", store, "--off") == said
+    assert shop.no(1, "audit", "--store", store) == said
+    assert shop.no(1, "points", "show", "--store", store, "--customer", "1") == said
+    assert shop.no(1, "customer", "login", "--store", store, "--customer", "1") == said
+    assert shop.no(1, "customer", "create", "--store", store, "--name", "x") == said
+    assert shop.no(1, "partner", "create", "--store", store, "--name", "x") == said
+
+
+# -- program ---------------------------------------------------------------------------------------
+def test_a_program_is_set_and_shown(shop: Terminal) -> None:
+    line = ("program", "set", "--store", shop.store)
+    first = shop.value("program", "show", "--store", shop.store)
+    assert list(first) == PROGRAM_KEYS
+    assert (first["earn_points"], first["earn_amount"], first["expiry_days"]) == (1, "1.00", 365)
+    changed = shop.value(
+        *line, "--off", "--earn-points", "5", "--earn-amount", "12.50", "--maturity-days", "14",
+        "--maturity-from", "delivered", "--expiry-days", "0", "--owed", "forgive",
+    )  # fmt: skip
+    assert changed == shop.value("program", "show", "--store", shop.store)
+    assert changed == {
+        **first, "revision": first["revision"] + 1, "on": False, "earn_points": 5,
+        "earn_amount": "12.50", "maturity_days": 14, "maturity_from": "delivered",
+        "expiry_days": 0, "owed": "forgive", "rule_revision": first["rule_revision"] + 1,
+    }  # fmt: skip
+    assert shop.value(*line) == changed
+    assert shop.value(*line, "--on")["on"] is True
+
+
+@pytest.mark.parametrize(
+    ("currency", "amount", "shown"),
+    [("KWD", "0.001", "0.001"), ("JPY", "100", "100"), ("SAR", "1.500", "1.50")],
+)
+def test_amounts_have_the_currency_s_decimals(
+    shop: Terminal, currency: str, amount: str, shown: str
+) -> None:
+    store = str(create_store(shop, "--currency", currency)["id"])
+    line = ("program", "set", "--store", store, "--earn-points", "1", "--earn-amount", amount)
+    assert shop.value(*line)["earn_amount"] == shown
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        *(["--earn-amount", amount] for amount in (
+            "0", "0.00", "-1", "1e5", "NaN", "٣", "1,5", "", "0.001", "1.005", "inf", "9" * 30)),
+        *(["--earn-points", points] for points in ("0", "-1", "1.5", "x", "", "9" * 30, "٣")),
+        *([option, days] for option in ("--maturity-days", "--expiry-days") for days in (
+            "-1", "36501", "x", "1.0", "")),
+        ["--maturity-from", "shipped"], ["--maturity-from", ""], ["--owed", "never"],
+    ],
+)  # fmt: skip
+def test_a_program_that_cannot_be_is_a_misuse(shop: Terminal, more: list[str]) -> None:
+    before = shop.value("program", "show", "--store", shop.store)
+    shop.no(2, "program", "set", "--store", shop.store, *more)
+    assert shop.value("program", "show", "--store", shop.store) == before
+
+
+# -- partner ---------------------------------------------------------------------------------------
+def test_a_partner_is_made_and_installed(shop: Terminal) -> None:
+    made = shop.value("partner", "create", "--name", "App", "--store", shop.store)
+    assert list(made) == ["partner_id", "authorization", "access_token"]
+    second = str(create_store(shop)["id"])
+    line = ("partner", "install", "--partner", str(made["partner_id"]), "--store", second)
+    further = shop.value(*line)
+    assert list(further) == list(made)
+    assert further["partner_id"] == made["partner_id"]
+    assert len({*made.values(), *further.values()}) == 5
+    scoped = shop.value(*line, "--scope", "orders.read", "--scope", "third_customers_read")
+    assert scoped["partner_id"] == made["partner_id"]
+
+
+def test_people_are_told_that_tokens_are_shown_once(shop: Terminal) -> None:
+    told = shop.run("partner", "create", "--name", "App", "--store", shop.store).out
+    assert "shown this once" in told
+    assert any(line.startswith("  authorization  nqp_") for line in told.splitlines())
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        ["create", "--name", "App", "--scope", "everything"],
+        ["create", "--name", "App", "--scope", ""],
+        ["create", "--name", ""],
+        *(["install", "--partner", number] for number in NO_IDS),
+        ["install", "--partner", "1", "--scope", "x"],
+    ],
+)
+def test_a_partner_that_cannot_be_is_a_misuse(shop: Terminal, line: list[str]) -> None:
+    shop.no(2, "partner", *line, "--store", shop.store)
+
+
+def test_an_unknown_partner_is_refused(shop: Terminal) -> None:
+    line = ("partner", "install", "--partner", "7", "--store", shop.store)
+    assert shop.no(1, *line) == "There is no such partner."
+
+
+# -- customer --------------------------------------------------------------------------------------
+def test_a_customer_is_made(shop: Terminal) -> None:
+    line = ("customer", "create", "--store", shop.store, "--name", " نورة ")
+    made = shop.value(*line, "--email", "N@Example.com", "--mobile", "+966 50 123 4567")
+    assert list(made) == ["id", "name", "email", "mobile"]
+    assert (made["name"], made["email"]) == ("نورة", "n@example.com")
+    assert made["mobile"] == "966501234567"
+    assert shop.value(*line, "--id", str(2**53 - 1))["id"] == 2**53 - 1
+    shop.no(1, *line, "--id", str(2**53 - 1))
+    shop.no(1, *line, "--email", "n@example.com")
+    shop.no(1, *line, "--mobile", "00966501234567")
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        *(["--id", number] for number in NO_IDS), ["--id", str(2**53)], ["--name", ""],
+        ["--email", "nobody"], ["--email", "a@b"], ["--email", "x" * 300 + "@example.com"],
+        ["--mobile", "12"], ["--mobile", "call me"], ["--mobile", "٠٥٠١٢٣٤٥٦٧"],
+    ],
+)  # fmt: skip
+def test_a_customer_that_cannot_be_is_a_misuse(shop: Terminal, more: list[str]) -> None:
+    shop.no(2, "customer", "create", "--store", shop.store, "--name", "x", *more)
+
+
+def test_a_customer_signs_in(shop: Terminal) -> None:
+    line = ("customer", "login", "--store", shop.store, "--customer")
+    session = shop.value(*line, "1")
+    assert list(session) == ["customer_token", "expires_at"]
+    assert session["expires_at"].endswith("Z")
+    assert session["customer_token"] != shop.value(*line, "1")["customer_token"]
+    assert shop.no(1, *line, "404") == "This store has no such customer."
+    assert session["customer_token"][:4] in shop.run(*line, "2").out
+
+
+@pytest.mark.parametrize("customer", NO_IDS)
+def test_what_is_no_customer_s_id_is_a_misuse(shop: Terminal, customer: str) -> None:
+    named = ("--store", shop.store, "--customer", customer)
+    shop.no(2, "customer", "login", *named)
+    shop.no(2, "points", "show", *named)
+    shop.no(
+        2, "points", "adjust", *named, "--direction", "+", "--points", "1", "--reason", "x"
+    )  # fmt: skip

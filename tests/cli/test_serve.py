@@ -1,0 +1,119 @@
+"""Serving: what stops it before it begins; and the demo, which is run as people run it."""
+
+import json
+import os
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.terminal import Terminal, bare_environment, run
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def demo(folder: Path, *more: str) -> Iterator[subprocess.Popen[str]]:
+    """The demo as a process, whose temporary files lie in `folder`."""
+    line = [sys.executable, "-m", "nuqta", "demo", "--port", str(free_port()), *more]
+    env = {**bare_environment(), "TMPDIR": str(folder)}
+    process = subprocess.Popen(
+        line, cwd=folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def ask(curl: str) -> tuple[Any, str]:
+    """What a printed `curl` line is answered: the body, and its language."""
+    words = shlex.split(curl)
+    (address,) = [word for word in words if word.startswith("http")]
+    headers = [words[at + 1] for at, word in enumerate(words) if word == "-H"]
+    request = urllib.request.Request(address, headers=dict(one.split(": ", 1) for one in headers))
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        return json.load(answer), answer.headers["Content-Language"]
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_the_demo_prints_calls_that_work_and_leaves_nothing(
+    tmp_path: Path, how: signal.Signals
+) -> None:
+    with demo(tmp_path) as process:
+        assert process.stdout is not None
+        lines: list[str] = []
+        while len(lines) < 2:
+            line = process.stdout.readline()
+            assert line, process.communicate()
+            if line.startswith("curl "):
+                lines.append(line.strip())
+        for curl, language in zip(lines, ("en", "ar"), strict=True):
+            body, told = ask(curl)
+            assert told == language
+            assert body["points"]["available_poitns"] > 0
+            assert body["points"]["used_poitns"] > 0
+        process.send_signal(how)
+        _, err = process.communicate(timeout=20)
+        assert process.returncode == 128 + how
+        assert "Traceback" not in err
+    assert os.listdir(tmp_path) == []
+
+
+def test_the_demo_can_be_kept(tmp_path: Path) -> None:
+    kept = tmp_path / "kept.db"
+    with demo(tmp_path, "--keep", str(kept), "--json") as process:
+        assert process.stdout is not None
+        told = json.loads(process.stdout.readline())
+        assert ask(told["curl"]["en"])[0]["points"]["used_poitns"] > 0
+        process.send_signal(signal.SIGINT)
+        rest, _ = process.communicate(timeout=20)
+        assert rest == ""
+    shop = Terminal(kept)
+    named = ("--store", str(told["store_id"]), "--customer", str(told["customer_id"]))
+    assert shop.value("points", "show", *named)["used"] > 0
+    assert shop.value("audit")["ok"] is True
+    assert "already" in shop.no(1, "demo", "--port", str(free_port()))
+
+
+def test_a_port_that_is_taken_is_a_sentence(shop: Terminal) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        assert port in shop.no(1, "serve", "--port", port)
+        outcome = run("demo", "--port", port)
+        assert (outcome.code, outcome.out) == (1, "")
+        assert port in outcome.err
+
+
+def test_serve_needs_books(tmp_path: Path) -> None:
+    assert "nuqta init" in Terminal(tmp_path / "none.db").no(1, "serve")
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        *(["--port", port] for port in ("0", "-1", "65536", "http", "", "٨٠٨٠", "8080.0")),
+        *(["--workers", count] for count in ("0", "-1", "65", "two", "")),
+    ],
+)
+def test_serve_misused(shop: Terminal, more: list[str]) -> None:
+    shop.no(2, "serve", *more)
+    if more[0] == "--port":
+        shop.no(2, "demo", *more)
+
+
+def test_codes_are_not_logged_on_a_public_address(shop: Terminal) -> None:
+    assert "NUQTA_DELIVERY" in shop.no(1, "serve", "--host", "0.0.0.0")
