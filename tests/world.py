@@ -220,12 +220,25 @@ class World:
         key: str = "",
     ) -> Answer:
         """Add (above 0) or deduct (below 0) points by hand; without a key, under a new one."""
-        command = Adjust(
+        return self.post(
+            self.adding(shopper, points, expires_at=expires_at, reason=reason, key=key)
+        )
+
+    def adding(
+        self,
+        shopper: Shopper,
+        points: Points,
+        *,
+        expires_at: Instant = NEVER,
+        reason: str = "test",
+        key: str = "",
+    ) -> Adjust:
+        """The command of `adjust`, not posted."""
+        return Adjust(
             dkey=shopper.dkey, customer_id=shopper.customer_id, origin=BY,
             key=key or f"adjust-{self._next()}", points=points, expires_at=expires_at,
             reason=reason,
         )  # fmt: skip
-        return self.post(command)
 
     def post(self, command: Command) -> Answer:
         """Any command, through the door."""

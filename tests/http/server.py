@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import msgspec
 import uvicorn
@@ -161,7 +161,9 @@ class Wire:
 
 
 class Log(logging.Handler):
-    """Everything that was logged, as text."""
+    """Everything that was logged, as text; of two houses that stand at once, the newer has it."""
+
+    stack: ClassVar[list["Log"]] = []
 
     def __init__(self) -> None:
         super().__init__(logging.DEBUG)
@@ -169,7 +171,8 @@ class Log(logging.Handler):
         self.lines: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.lines.append(self.format(record))
+        if self is self.stack[-1]:
+            self.lines.append(self.format(record))
 
     @property
     def text(self) -> str:
@@ -278,11 +281,13 @@ def logging_all() -> Iterator[Log]:
     log, root, ours = Log(), logging.getLogger(), logging.getLogger("nuqta")
     level = ours.level
     root.addHandler(log)
+    log.stack.append(log)
     ours.setLevel(logging.DEBUG)
     try:
         yield log
     finally:
         root.removeHandler(log)
+        log.stack.remove(log)
         ours.setLevel(level)
 
 
@@ -295,14 +300,14 @@ def open_house(folder: Path, *, is_whole: bool = True, **changes: int | str) -> 
     settings: dict[str, int | str] = {"rate_limit": 0, **changes}
     with (
         logging_all() as log,
-        open_world(folder, is_audited=False, **settings) as world,
+        open_world(folder, None, is_audited=False, **settings) as world,
         serving(world.engine) as port,
     ):
         yield House(world, port, log)
         if is_whole:
             report = world.audit()
             assert report.ok, report.violations
-            assert log.faults == []
+            assert log.faults == [], log.faults[0]
 
 
 def matches_snapshot(name: str, text: str) -> bool:

@@ -1,6 +1,6 @@
-"""Bits that flip: in any number of an account or a lot, a fault that names the row, never a balance.
+"""Bits that flip in a number of an account or a lot: a fault that names the row, never a balance.
 
-Controls: the flipped number is really in the file, where a read without the checksum would show it.
+Control: the flipped number is in the file, and a read without the checksum would show it.
 """
 
 from pathlib import Path
@@ -31,7 +31,8 @@ def flip(path: Path, table: str, column: str, bit: int) -> tuple[int, int]:
     other.pragma("foreign_keys", 0)
     try:
         where = "WHERE version > 0" if table == "accounts" else "WHERE left_over > 0"
-        ((before,),) = other.execute(f"SELECT {column} FROM {table} {where}").fetchall()  # noqa: S608
+        ((found,),) = other.execute(f"SELECT {column} FROM {table} {where}").fetchall()  # noqa: S608
+        before = int(found or 0)
         other.execute(f"UPDATE {table} SET {column} = ? {where}", (before ^ (1 << bit),))  # noqa: S608
         return before, before ^ (1 << bit)
     finally:

@@ -1,4 +1,4 @@
-"""The schema: fresh = migrated, a step is done wholly or not at all, and what is refused at a start.
+"""The schema: fresh = migrated, a step is done wholly or not at all; what a start refuses.
 
 Control: a step outside a transaction does leave half a schema behind.
 """

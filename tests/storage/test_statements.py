@@ -1,4 +1,4 @@
-"""Named SQL: every statement compiles, binds what it names, and says which customer's rows it means."""
+"""Named SQL: every statement compiles, binds what it names, and says whose rows it means."""
 
 import re
 
@@ -70,10 +70,7 @@ def sample(text: str, sentence: str = "A sample.") -> Statement:
         (sample("UPDATE lots SET held = 0 WHERE customer_id = ?1"), ["lots"]),
         (sample("DELETE FROM sessions WHERE digest = ?1", "store-wide: no."), ["sessions"]),
         (
-            sample(
-                "SELECT 1 FROM sessions n JOIN accounts a ON a.customer_id = 1 WHERE n.dkey = ?1"
-                .replace("n.dkey", "n.digest")
-            ),
+            sample("SELECT 1 FROM sessions n JOIN accounts a ON a.lots = 1 WHERE n.digest = ?1"),
             ["accounts", "sessions"],
         ),
         (sample("INSERT INTO notes (customer_id) VALUES (?1)"), ["notes"]),
@@ -100,4 +97,6 @@ def test_every_index_of_the_hot_path_is_used(vault: Vault) -> None:
         plan = vault.reader().rows_of(
             f"EXPLAIN QUERY PLAN {one.text}", one.bind(dict.fromkeys(one.parameters, 1))
         )
-        assert [row[3] for row in plan if re.match(r"SCAN (?!CONSTANT)", row[3])] == [], name
+        assert [
+            row[3] for row in plan if re.match(r"SCAN (?!CONSTANT|\(subquery)", row[3])
+        ] == [], name

@@ -1,4 +1,4 @@
-"""Transactions: whole or not at all, one writer at a time with a bounded wait, readers untouched."""
+"""Transactions: whole or not at all, one writer at a time, a bounded wait, readers untouched."""
 
 from collections.abc import Iterator
 from pathlib import Path

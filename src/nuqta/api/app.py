@@ -10,6 +10,7 @@ from typing import Any, cast
 from blacksheep import Application, Content, Response
 from blacksheep import Request as HttpRequest
 from blacksheep.exceptions import MessageAborted
+from blacksheep.server.routing import Router
 
 from nuqta import refusals
 from nuqta.api.points import PointsRoute, Receive, Scope, Send, store_in
@@ -54,7 +55,7 @@ class App:
         await self._framework(scope, receive, send)
 
     def _build(self) -> Application:
-        framework = Application()
+        framework = Application(router=Router())  # the default one is every application's
         for route in TABLE[1:]:
             handler = self._handler(route)
             framework.router.add(route.method, route.path, handler)
@@ -111,6 +112,8 @@ class App:
     ) -> Reply:
         if route is None:
             allow = allowed(TABLE, request.url.path.decode("latin-1"))
+            if request.method in allow.split(", "):  # the path only looks like a route's: %2F
+                allow = ""
             refusal = refusals.METHOD_NOT_ALLOWED if allow else refusals.NOT_FOUND
             return refused(refusal, in_language, rid, allow=allow)
         caller, shopper = self._who(route, headers, dict(request.route_values or {}))

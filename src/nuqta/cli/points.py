@@ -78,6 +78,7 @@ def adjust(
             customer_id=shopper.customer_id,
             origin=ORIGIN,
             key=named,
+            is_keyed=key is not None,
             reason=words,
             points=sign * count,
             expires_at=ends,

@@ -1,12 +1,13 @@
 """Customers: making them with their account, and finding them by what they are known by."""
 
 from hashlib import blake2b
+from typing import Literal, TypeAlias
 
 import msgspec
 
 from nuqta import refusals
 from nuqta.engine.ids import new_id
-from nuqta.ledger.account import BUCKETS, dkey_of
+from nuqta.ledger.account import BUCKETS, dkey_of, store_of
 from nuqta.ledger.instants import Instant
 from nuqta.loyalty.customers import (
     Customer,
@@ -22,9 +23,14 @@ from nuqta.storage.statements import statement
 
 _ADD = statement("customers.add")
 _BY_ID = statement("customers.by_id")
+_COMPLETE = statement("customers.complete")
 _CLAIM = statement("customers.claim")
 _UNCLAIM = statement("customers.unclaim")
 _CLAIMED_BY = statement("customers.claimed_by")
+
+
+Claim: TypeAlias = Literal["new", "known", "taken"]
+"""What a claim came to: made now, made before by the same customer, or another's."""
 
 
 class CustomerWish(msgspec.Struct, frozen=True):
@@ -52,12 +58,18 @@ def directory_key(store_id: int, kind: str, text: str) -> int:
     return store_id * BUCKETS + int.from_bytes(digest) % BUCKETS
 
 
-def claim(tx: Transaction, store_id: int, kind: str, text: str, customer_id: int) -> bool:
-    """Make an order number or address this customer's. The first claim decides: whether it is."""
+def claim(tx: Transaction, store_id: int, kind: str, text: str, customer_id: int) -> Claim:
+    """Make an order number or address this customer's. The first claim decides."""
     dkey = directory_key(store_id, kind, text)
     if tx.run(_CLAIM, dkey=dkey, kind=kind, text=text, customer_id=customer_id):
-        return True
-    return find_by(tx, store_id, kind, text) == customer_id
+        return "new"
+    return "known" if find_by(tx, store_id, kind, text) == customer_id else "taken"
+
+
+def unclaim(tx: Transaction, store_id: int, kind: str, text: str, customer_id: int) -> None:
+    """Give a claim back: what it was made for was refused."""
+    dkey = directory_key(store_id, kind, text)
+    tx.run(_UNCLAIM, dkey=dkey, kind=kind, text=text, customer_id=customer_id)
 
 
 def find_by(tx: Transaction, store_id: int, kind: str, text: str) -> int | None:
@@ -81,14 +93,8 @@ def create(tx: Transaction, store_id: int, wish: CustomerWish, now: Instant) -> 
     customer_id = wish.customer_id or new_id()
     if find(tx, store_id, customer_id) is not None:
         return refusals.CUSTOMER_EXISTS
-    claims = [
-        (kind, text) for kind, text in (("email", wish.email), ("mobile", wish.mobile)) if text
-    ]
-    for number, (kind, text) in enumerate(claims):
-        if not claim(tx, store_id, kind, text, customer_id):
-            for kind_before, text_before in claims[:number]:
-                _unclaim(tx, store_id, kind_before, text_before, customer_id)
-            return refusals.CUSTOMER_EXISTS
+    if not _claim_addresses(tx, store_id, customer_id, wish):
+        return refusals.CUSTOMER_EXISTS
     customer = Customer(
         dkey_of(store_id, customer_id), customer_id, wish.name, wish.email, wish.mobile, now
     )
@@ -102,6 +108,34 @@ def ensure(tx: Transaction, customers: list[Customer]) -> None:
     books.open_accounts(tx, [(customer.dkey, customer.customer_id) for customer in customers])
 
 
-def _unclaim(tx: Transaction, store_id: int, kind: str, text: str, customer_id: int) -> None:
-    dkey = directory_key(store_id, kind, text)
-    tx.run(_UNCLAIM, dkey=dkey, kind=kind, text=text, customer_id=customer_id)
+def complete(tx: Transaction, known: Customer, wish: CustomerWish) -> Customer | Refusal:
+    """Fill in what is not known of a customer yet; what is known stays. Refuses a taken address."""
+    missing = CustomerWish(
+        "" if known.name else wish.name,
+        "" if known.email else wish.email,
+        "" if known.mobile else wish.mobile,
+    )
+    if not _claim_addresses(tx, store_of(known.dkey), known.customer_id, missing):
+        return refusals.CUSTOMER_EXISTS
+    filled = {name: text for name, text in msgspec.structs.asdict(missing).items() if text}
+    completed = msgspec.structs.replace(known, **filled)
+    if completed != known:
+        tx.run(_COMPLETE, **msgspec.structs.asdict(completed))
+    return completed
+
+
+def _claim_addresses(tx: Transaction, store_id: int, customer_id: int, wish: CustomerWish) -> bool:
+    """Claim every address of the wish, or none."""
+    claims = [
+        (kind, text) for kind, text in (("email", wish.email), ("mobile", wish.mobile)) if text
+    ]
+    made: list[tuple[str, str]] = []
+    for kind, text in claims:
+        outcome = claim(tx, store_id, kind, text, customer_id)
+        if outcome == "new":
+            made.append((kind, text))
+        elif outcome == "taken":
+            for kind_made, text_made in made:
+                unclaim(tx, store_id, kind_made, text_made, customer_id)
+            return False
+    return True

@@ -92,6 +92,7 @@ class Door:
         self._queue: SimpleQueue[_Job | None] = SimpleQueue()
         self._accepted = _number(vault.reader(), "clock_accepted")
         self._is_closed = False
+        self._gate = threading.Lock()  # nothing enters the queue behind its end
         self._thread = threading.Thread(target=self._run, name="nuqta-writer", daemon=True)
         self._thread.start()
 
@@ -128,16 +129,18 @@ class Door:
 
     def close(self) -> None:
         """Commit what waits, then end the thread."""
-        self._is_closed = True
-        self._queue.put(None)
+        with self._gate:
+            self._is_closed = True
+            self._queue.put(None)
         self._thread.join()
 
     def _enter(self, job: _Job) -> Any:
-        if self._is_closed:
-            raise Closed("the server is stopping")
-        if self._queue.qsize() >= self._room:
-            raise QueueFull("too much waits for the door")
-        self._queue.put(job)
+        with self._gate:
+            if self._is_closed:
+                raise Closed("the server is stopping")
+            if self._queue.qsize() >= self._room:
+                raise QueueFull("too much waits for the door")
+            self._queue.put(job)
         return job.future
 
     # -- the writer's thread --------------------------------------------------------------------

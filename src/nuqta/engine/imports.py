@@ -21,7 +21,7 @@ from nuqta.engine.door import RolledBack, post
 from nuqta.engine.engine import Engine
 from nuqta.engine.stores import Store, program_of, rule_for
 from nuqta.ledger.account import dkey_of
-from nuqta.ledger.instants import Instant
+from nuqta.ledger.instants import POINTS_MAX, Instant
 from nuqta.loyalty.cashback import Rule
 from nuqta.loyalty.customers import Customer, checked_id
 from nuqta.loyalty.dates import parse_instant
@@ -115,8 +115,9 @@ def import_customers(
 ) -> Result:
     """Every customer of the file is there, with an account.
 
-    Columns `customer_id, name`, and `email` and `mobile` where there are any. A customer whose id
-    is known stays as it is. Raises Unreadable, StorageFault.
+    Columns `customer_id, name`, and `email` and `mobile` where there are any. Of a customer whose
+    id is known, what is missing is filled in, and what is there stays. Raises Unreadable,
+    StorageFault.
     """
     plan = _Plan(
         ("customer_id", "name"),
@@ -140,6 +141,7 @@ def _run(
                 result = Result()
                 for batch in _batches(_parsed(file, plan, result, progress)):
                     _in_one_commit(engine, plan, batch, result)
+                result.refused.sort(key=lambda bad: bad.line)
                 return result
             checked = Result()
             rows = list(_parsed(file, plan, checked, progress))
@@ -201,7 +203,7 @@ def _in_one_commit(
     told = engine.door.write_now("import", work)
     result.new += told.new
     result.known += told.known
-    result.refused = sorted([*result.refused, *told.refused], key=lambda bad: bad.line)
+    result.refused.extend(told.refused)
 
 
 def _all_or_nothing(
@@ -232,27 +234,45 @@ def _book_orders(
     rule: Rule,
     now: Instant,
 ) -> None:
-    mine = []
+    mine: list[tuple[int, PlacedOrder]] = []
+    claimed_now: set[int] = set()
     for line, order in rows:
-        if order.placed_at > now:
-            result.refused.append(BadRow(line, refusals.EFFECTIVE_IN_FUTURE.text_en))
-        elif customers.claim(tx, store.store_id, "order", order.number, order.customer_id):
-            mine.append((line, order))
-        else:
-            result.refused.append(BadRow(line, refusals.ORDER_OF_ANOTHER_CUSTOMER.text_en))
+        refusal, is_new = _claimed(tx, store.store_id, order, rule, now)
+        if refusal is not None:
+            result.refused.append(BadRow(line, refusal.text_en))
+            continue
+        mine.append((line, order))
+        if is_new:
+            claimed_now.add(line)
     ids = {order.customer_id for _, order in mine}
     customers.ensure(
         tx,
         [Customer(dkey_of(store.store_id, one), one, "", "", "", now) for one in sorted(ids)],
     )
     commands = [earned_by(order, store.store_id, program, rule) for _, order in mine]
-    for (line, _), answer in zip(mine, post(tx, commands, now), strict=True):
+    for (line, order), answer in zip(mine, post(tx, commands, now), strict=True):
         if answer.refusal is not None:
+            if line in claimed_now:
+                customers.unclaim(tx, store.store_id, "order", order.number, order.customer_id)
             result.refused.append(BadRow(line, answer.refusal.text_en))
         elif answer.is_replay:
             result.known += 1
         else:
             result.new += 1
+
+
+def _claimed(
+    tx: Transaction, store_id: int, order: PlacedOrder, rule: Rule, now: Instant
+) -> tuple[Refusal | None, bool]:
+    """The order becomes its customer's, once it is sure that it can earn; whether that is new."""
+    if order.placed_at > now:
+        return refusals.EFFECTIVE_IN_FUTURE, False
+    if rule.points_for(order.total) > POINTS_MAX:
+        return refusals.POINTS_OUT_OF_RANGE, False
+    outcome = customers.claim(tx, store_id, "order", order.number, order.customer_id)
+    if outcome == "taken":
+        return refusals.ORDER_OF_ANOTHER_CUSTOMER, False
+    return None, outcome == "new"
 
 
 def _book_customers(
@@ -263,11 +283,14 @@ def _book_customers(
     now: Instant,
 ) -> None:
     for line, wish in rows:
-        if customers.find(tx, store.store_id, wish.customer_id) is not None:
-            result.known += 1
-            continue
-        made = customers.create(tx, store.store_id, wish, now)
+        known = customers.find(tx, store.store_id, wish.customer_id)
+        if known is None:
+            made = customers.create(tx, store.store_id, wish, now)
+        else:
+            made = customers.complete(tx, known, wish)
         if isinstance(made, Refusal):
             result.refused.append(BadRow(line, made.text_en))
-        else:
+        elif known is None:
             result.new += 1
+        else:
+            result.known += 1

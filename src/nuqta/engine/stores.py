@@ -27,7 +27,7 @@ _CURRENT = statement("program.current")
 _ADD_REVISION = statement("program.add_revision")
 _RULES = statement("cashback.current")
 _ADD_RULE = statement("cashback.add_revision")
-_DOMAIN = re.compile(r"(?=.{1,253}\Z)[a-z0-9]([a-z0-9-]{0,62}\.)*[a-z0-9-]{0,62}[a-z0-9]?")
+_DOMAIN = re.compile(r"(?=.{1,253}\Z)(?:(?!-)[a-z0-9-]{1,63}(?<!-)\.)*(?!-)[a-z0-9-]{1,63}(?<!-)")
 
 
 class Store(msgspec.Struct, frozen=True):

@@ -27,6 +27,8 @@ class _Command(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     key: str
     reason: str | None = None
     """Kept as a note beside the transfers, outside what is ever hashed."""
+    is_keyed: bool = True
+    """Whether the caller gave the key, and so may come back for its refusal."""
 
     @property
     def account(self) -> AccountKey:

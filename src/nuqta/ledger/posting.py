@@ -200,7 +200,7 @@ def _lot(command: Earn | Adjust, points: Points, granted_at: Instant, matures_at
 def _is_remembered(command: Command, refusal: Refusal | None) -> bool:
     if isinstance(command, Settle):
         return False  # its transfers carry the derived keys, and what is due is due only once
-    return refusal is None or command.origin != SYSTEM
+    return refusal is None or (command.is_keyed and command.origin != SYSTEM)
 
 
 def _receipt(

@@ -3,9 +3,11 @@
 The two halves of the one door that touch the database; between them stands `ledger.decide`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from operator import itemgetter
+from typing import Final
 
-import msgspec
+from msgspec.structs import astuple
 
 from nuqta.ledger.account import Account, opened
 from nuqta.ledger.commands import Command, Receipt
@@ -31,38 +33,39 @@ _RECEIPTS = statement("points.receipts")
 _ADD_RECEIPT = statement("points.add_receipt")
 _ADD_NOTE = statement("points.add_note")
 _RAISE = statement("meta.raise")
+_COLUMNS: Final = (*Account.__struct_fields__, "crc", "version_before")
+# Worked out once: a dictionary for each change cost 5 µs a command.
+_in_order_of_change = itemgetter(*map(_COLUMNS.index, _CHANGE_ACCOUNT.parameters))
 
 
-def load(tx: Transaction, commands: Iterable[Command]) -> Facts:
+def load(tx: Transaction, commands: Sequence[Command]) -> Facts:
     """Every row that the commands may touch, in key order. Raises Damaged."""
-    facts = Facts({}, {}, {})
-    for command in commands:
-        known_by = receipt_key(command)
-        found = tx.rows_of(_RECEIPT.text, known_by)
-        if found:
-            facts.receipts[known_by] = Receipt(*found[0])
-    for key in sorted({command.account for command in commands}):
-        rows = tx.rows_of(_ACCOUNT.text, key)
-        if rows:
-            account = facts.accounts[key] = account_from(rows[0])
-            if account.lots:
-                facts.lots[key] = open_lots(tx, account)
-    return facts
+    keys = sorted({command.account for command in commands})
+    # One call for all keys of a kind (measured: 9 µs a command less than one call for each).
+    receipts = {
+        (row[0], row[1], row[2], row[3]): Receipt(*row)
+        for row in tx.each(_RECEIPT, [receipt_key(command) for command in commands])
+    }
+    accounts = {account.key: account for account in map(account_from, tx.each(_ACCOUNT, keys))}
+    lots: dict[AccountKey, list[Lot]] = {key: [] for key, one in accounts.items() if one.lots}
+    for lot in map(lot_from, tx.each(_OPEN_LOTS, lots)):
+        lots[lot.dkey, lot.customer_id].append(lot)
+    return Facts(accounts, lots, receipts)
 
 
 def record(tx: Transaction, outcome: Outcome, clock: Instant) -> None:
     """Append what was decided. Raises StorageFault where an account is not as it was loaded."""
     if outcome.transfers:
-        tx.many(_ADD_TRANSFER, [_fields(transfer) for transfer in outcome.transfers])
+        tx.many(_ADD_TRANSFER, [astuple(transfer) for transfer in outcome.transfers])
         tx.many(_PUT_LOT, [lot_row(lot) for lot in outcome.lots])
         changes = [_change(before, account) for before, account in outcome.accounts]
         if tx.many(_CHANGE_ACCOUNT, changes) != len(changes):
             raise StorageFault("an account changed between loading and recording")
         tx.run(_RAISE, name="booked_at", value=clock)
     if outcome.receipts:
-        tx.many(_ADD_RECEIPT, [_fields(receipt) for receipt in outcome.receipts])
+        tx.many(_ADD_RECEIPT, [astuple(receipt) for receipt in outcome.receipts])
     if outcome.notes:
-        tx.many(_ADD_NOTE, [_fields(note) for note in outcome.notes])
+        tx.many(_ADD_NOTE, [astuple(note) for note in outcome.notes])
 
 
 def open_accounts(tx: Transaction, keys: Iterable[AccountKey]) -> None:
@@ -102,11 +105,5 @@ def receipts(tx: Transaction, key: AccountKey) -> list[Receipt]:
     return [Receipt(*row) for row in tx.rows_of(_RECEIPTS.text, key)]
 
 
-def _fields(record: msgspec.Struct) -> tuple[object, ...]:
-    return msgspec.structs.astuple(record)
-
-
 def _change(before: int, changed: Account) -> tuple[object, ...]:
-    row = account_row(changed)
-    values = dict(zip((*Account.__struct_fields__, "crc"), row, strict=True))
-    return _CHANGE_ACCOUNT.bind({**values, "version_before": before})
+    return _in_order_of_change((*account_row(changed), before))

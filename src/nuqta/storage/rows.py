@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from typing import Any, Final
 from zlib import crc32
 
+from msgspec.structs import astuple
+
 from nuqta.ledger.account import Account
 from nuqta.ledger.lots import Lot
 from nuqta.storage.faults import Damaged
@@ -28,7 +30,7 @@ def account_from(row: Sequence[Any]) -> Account:
 
 def account_row(account: Account) -> tuple[int, ...]:
     """The account's numbers in the order of the table, and their checksum."""
-    numbers: tuple[int, ...] = tuple([getattr(account, name) for name in account.__struct_fields__])
+    numbers: tuple[int, ...] = astuple(account)
     return (*numbers, crc32(_ACCOUNT.pack(*numbers)))
 
 
@@ -41,5 +43,5 @@ def lot_from(row: Sequence[Any]) -> Lot:
 
 def lot_row(lot: Lot) -> tuple[object, ...]:
     """The lot's fields in the order of the table, and the checksum of its numbers."""
-    fields = tuple([getattr(lot, name) for name in lot.__struct_fields__])
+    fields = astuple(lot)
     return (*fields, crc32(_LOT.pack(*fields[:10], fields[12])))

@@ -15,7 +15,7 @@ from typing import Any, Final, NoReturn, Protocol, TypeVar, cast
 
 import apsw
 
-from nuqta.storage.faults import Busy, CannotStart, Full, StorageFault, Unknown
+from nuqta.storage.faults import Busy, CannotStart, Damaged, Full, StorageFault, Unknown
 from nuqta.storage.gates import check_engine
 from nuqta.storage.migrate import migrate
 from nuqta.storage.statements import Statement
@@ -24,6 +24,13 @@ T = TypeVar("T")
 
 
 _UNSYNCED: Final = frozenset({apsw.SQLITE_IOERR_FSYNC, apsw.SQLITE_IOERR_DIR_FSYNC})
+
+
+_TROUBLE: Final = (
+    apsw.BusyError, apsw.LockedError, apsw.ProtocolError, apsw.FullError, apsw.IOError,
+    apsw.CantOpenError, apsw.CorruptError, apsw.NotADBError, apsw.NoMemError,
+)  # fmt: skip
+"""What the world does to a statement. All other errors of the engine are mistakes of ours."""
 
 
 class _Record(Protocol):
@@ -45,13 +52,25 @@ class Transaction:
 
     def rows_of(self, text: str, values: Sequence[object]) -> list[tuple[Any, ...]]:
         """Every row of a bound statement: the form in which the hot path asks."""
-        found = self._connection.execute(text, cast("Any", values)).fetchall()
+        try:
+            found = self._connection.execute(text, cast("Any", values)).fetchall()
+        except _TROUBLE as error:
+            raise _fault_of(error) from error
         return cast("list[tuple[Any, ...]]", found)
+
+    def each(
+        self, statement: Statement, keys: Iterable[Sequence[object]]
+    ) -> Iterator[tuple[Any, ...]]:
+        """The rows that the statement finds for each tuple of values in its own order, in turn."""
+        return cast("Any", self._connection.executemany(statement.text, cast("Any", keys)))
 
     def walk(self, statement: Statement, **values: object) -> Iterator[tuple[Any, ...]]:
         """The rows one by one, for more than memory should hold at a time."""
         bound = cast("Any", statement.bind(values))
-        yield from cast("Any", self._connection.execute(statement.text, bound))
+        try:
+            yield from cast("Any", self._connection.execute(statement.text, bound))
+        except _TROUBLE as error:
+            raise _fault_of(error) from error
 
     def row(self, statement: Statement, **values: object) -> tuple[Any, ...] | None:
         """The one row that the statement finds, or None."""
@@ -75,7 +94,10 @@ class Transaction:
     def many(self, statement: Statement, rows: Iterable[Sequence[object]]) -> int:
         """Run a statement for each tuple of values in its own order; how many rows it changed."""
         before = self._connection.total_changes()
-        self._connection.executemany(statement.text, cast("Any", rows))
+        try:
+            self._connection.executemany(statement.text, cast("Any", rows))
+        except _TROUBLE as error:
+            raise _fault_of(error) from error
         return self._connection.total_changes() - before
 
 
@@ -122,15 +144,9 @@ class Vault:
                 self._roll_back()
                 raise
             self._commit(name)
-        except apsw.BusyError as error:
+        except _TROUBLE as error:
             self._roll_back()
-            raise Busy(f"{name}: another process holds the write lock") from error
-        except apsw.FullError as error:
-            self._roll_back()
-            raise Full(f"{name}: there is no room left to write") from error
-        except apsw.IOError as error:
-            self._roll_back()
-            raise StorageFault(f"{name}: the file could not be read or written: {error}") from error
+            raise _fault_of(error, name) from error
         return result
 
     def _commit(self, name: str) -> None:
@@ -169,6 +185,19 @@ class Vault:
             connection.pragma("checkpoint_fullfsync", 1)
             connection.pragma("foreign_keys", 1)
         return connection
+
+
+def _fault_of(error: apsw.Error, name: str = "a read") -> StorageFault:
+    """What the world's trouble means to those above; `name` says for the log what it met."""
+    match error:
+        case apsw.BusyError() | apsw.LockedError() | apsw.ProtocolError():
+            return Busy(f"{name}: another process holds the lock")
+        case apsw.FullError():
+            return Full(f"{name}: there is no room left to write")
+        case apsw.CorruptError() | apsw.NotADBError():
+            return Damaged(f"{name}: the file is damaged: {error}")
+        case _:
+            return StorageFault(f"{name}: the database could not be read or written: {error}")
 
 
 def open_vault(path: Path, *, lock_seconds: int = 10) -> Vault:

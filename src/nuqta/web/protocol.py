@@ -32,11 +32,12 @@ class Protocol(HttpToolsProtocol):
         was_in_headers = self._in_headers
         self._has_begun = False
         super().data_received(data)
+        if self._has_begun:  # how much of this piece is the new head's is not known: none of it
+            return
         if self._in_headers:
-            if was_in_headers:
-                self._head_bytes += len(data)
-                self._check_bound()
-        elif not was_in_headers and not self._has_begun:
+            self._head_bytes += len(data)
+            self._check_bound()
+        elif not was_in_headers:
             self._rest_bytes += len(data)
             # A piece of a chunked body costs up to seven bytes around one of its own.
             self._head_bytes = self._rest_bytes - 8 * self._body_bytes

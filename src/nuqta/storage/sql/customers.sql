@@ -4,6 +4,11 @@ INSERT INTO customers (dkey, customer_id, name, email, mobile, created_at)
 VALUES (:dkey, :customer_id, :name, :email, :mobile, :created_at)
 ON CONFLICT (dkey, customer_id) DO NOTHING;
 
+-- name: complete
+-- What was missing of a customer is filled in.
+UPDATE customers SET name = :name, email = :email, mobile = :mobile
+WHERE dkey = :dkey AND customer_id = :customer_id AND created_at = :created_at;
+
 -- name: by_id
 -- One customer.
 SELECT dkey, customer_id, name, email, mobile, created_at
