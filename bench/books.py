@@ -28,12 +28,12 @@ _CALLS = 500
 
 
 def grow(house: Engine, shop: Shop, number: int, transfers: int) -> None:
-    """Add so many transfers to an account that has one: points come singly and are spent at once,
-    each from the lot that it came in."""
+    """Bring an account to so many transfers, or one more: points come singly and are spent
+    together, one transfer for each lot that they came in."""
     customer = shop.customer_id(number)
-    grown = 0
+    grown = 1
     while grown < transfers:
-        size = min(_BATCH, (transfers - grown) // 2)
+        size = max(1, min(_BATCH, (transfers - grown) // 2))
         commands: list[Command] = [
             adjustment(shop.store_id, customer, 1, f"in:{grown}:{place}") for place in range(size)
         ]
@@ -43,9 +43,10 @@ def grow(house: Engine, shop: Shop, number: int, transfers: int) -> None:
                 key=f"out:{grown}", points=size,
             )
         )  # fmt: skip
-        if not all(answer.refusal is None for answer in house.door.post_all(commands)):
+        answers = house.door.post_all(commands)
+        if not all(answer.refusal is None for answer in answers):
             raise RuntimeError("the books refused to grow")
-        grown += 2 * size
+        grown = answers[-1].receipt.version
 
 
 def _in_process(house: Engine, shop: Shop, seconds: float) -> tuple[list[float], list[float]]:
@@ -60,6 +61,7 @@ def _in_process(house: Engine, shop: Shop, seconds: float) -> tuple[list[float],
                 b"x-customer-token": token.encode(),
             }
             began = perf_counter()
+            status = 0
             for _ in range(_CALLS):
                 status, _, _ = route.reply("GET", str(shop.store_id), headers, b"bench")
             times.append((perf_counter() - began) / _CALLS * 1e6)
@@ -85,7 +87,7 @@ def _over_http(shop: Shop, seconds: float) -> Sequence[Variant]:
 def run(seconds: float) -> None:
     """Build the books, measure and print."""
     with folder() as path:
-        shop = make_shop(path, 2)
+        shop = make_shop(path, 2, points=1)
         with shop.open() as house:
             grow(house, shop, 0, SHORT)
             began = perf_counter()

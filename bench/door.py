@@ -59,18 +59,22 @@ def _confirm(file: int) -> None:
 def commands_pace(house: Engine, shop: Shop, callers: int, keys: "count[int]") -> float:
     """Commands a second where so many callers each wait for their last one."""
 
-    async def caller(number: int, ends: float) -> int:
+    async def caller(ends: float) -> int:
         done = 0
         while perf_counter() < ends:
             key = next(keys)
-            customer = shop.customer_id((number + key * callers) % CUSTOMERS)
-            await house.door.post(adjustment(shop.store_id, customer, 1, f"bench:{key}"))
+            # Points come and go in turns, so that accounts neither grow nor run out; neighbours in
+            # time are strangers in the file.
+            turn, place = divmod(key, CUSTOMERS)
+            customer = shop.customer_id(place * 7 % CUSTOMERS)
+            points = 1 if turn % 2 == 0 else -1
+            await house.door.post(adjustment(shop.store_id, customer, points, f"bench:{key}"))
             done += 1
         return done
 
     async def all_callers() -> float:
         began = perf_counter()
-        done = await asyncio.gather(*[caller(n, began + SLICE_S) for n in range(callers)])
+        done = await asyncio.gather(*[caller(began + SLICE_S) for _ in range(callers)])
         return sum(done) / (perf_counter() - began)
 
     import uvloop  # as the server's own loop
@@ -92,7 +96,7 @@ def pages_of_one(house: Engine, shop: Shop, log: Path) -> int:
 def run(seconds: float) -> None:
     """Measure and print, every rate in a slice of each round."""
     with folder() as path:
-        shop = make_shop(path, CUSTOMERS)
+        shop = make_shop(path, CUSTOMERS, points=64)
         disk = Disk(path / "disk")
         with shop.open() as house:
             pages = pages_of_one(house, shop, shop.db.with_name("bench.db-wal"))

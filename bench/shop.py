@@ -75,15 +75,17 @@ def folder() -> Iterator[Path]:
         yield Path(name)
 
 
-def make_shop(path: Path, count: int) -> Shop:
-    """A new shop with `count` customers, each with 100 points and a live token."""
+def make_shop(path: Path, count: int, points: int = 100) -> Shop:
+    """A new shop with `count` customers, each with some points and a live token."""
     shop = Shop(path / "bench.db", 0, "", [])
     engine.make(Settings(shop.environ))
     with shop.open() as house:
-        return house.door.write_now("shop", lambda tx: _furnished(tx, house, shop.db, count))
+        return house.door.write_now(
+            "shop", lambda tx: _furnished(tx, house, shop.db, count, points)
+        )
 
 
-def _furnished(tx: Transaction, house: Engine, db: Path, count: int) -> Shop:
+def _furnished(tx: Transaction, house: Engine, db: Path, count: int, points: int) -> Shop:
     now = house.clock.now()
     store = stores.create(tx, stores.StoreWish("Bench", "SAR", "Asia/Riyadh"), now, "bench")
     if isinstance(store, Refusal):
@@ -99,7 +101,7 @@ def _furnished(tx: Transaction, house: Engine, db: Path, count: int) -> Shop:
         tx, [Customer(dkey_of(store.store_id, one), one, "", "", "", now) for one in ids]
     )
     for start in range(0, count, 500):
-        _give(tx, house, store.store_id, ids[start : start + 500])
+        _give(tx, house, store.store_id, ids[start : start + 500], points)
     for one in ids:
         session = sessions.open_session(
             tx, house.keyring, house.settings, store.store_id, one, now, "bench"
@@ -108,10 +110,10 @@ def _furnished(tx: Transaction, house: Engine, db: Path, count: int) -> Shop:
     return shop
 
 
-def _give(tx: Transaction, house: Engine, store_id: int, ids: list[int]) -> None:
+def _give(tx: Transaction, house: Engine, store_id: int, ids: list[int], points: int) -> None:
     from nuqta.engine.door import post
 
-    commands = [adjustment(store_id, one, 100, "opening") for one in ids]
+    commands = [adjustment(store_id, one, points, "opening") for one in ids]
     post(tx, commands, house.clock.now())
 
 

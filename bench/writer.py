@@ -46,7 +46,12 @@ def main(store_id: int, customers: int, per_second: int) -> None:
     """Commit until the input ends."""
     pin(1)
     is_over = threading.Event()
-    threading.Thread(target=lambda: (sys.stdin.read(), is_over.set()), daemon=True).start()
+
+    def listen() -> None:
+        sys.stdin.read()
+        is_over.set()
+
+    threading.Thread(target=listen, daemon=True).start()
     commits = 0
     with open_engine(Settings(os.environ)) as house:
         print("begun", flush=True)

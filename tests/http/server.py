@@ -4,9 +4,11 @@ The server is uvicorn with our own protocol class and wire settings, in a thread
 process, so that the world and its clock can be moved while it answers. Nothing is tested here.
 """
 
+import asyncio
 import json
 import logging
 import os
+import re
 import socket
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -169,10 +171,25 @@ class Log(logging.Handler):
         super().__init__(logging.DEBUG)
         self.setFormatter(logging.Formatter("%(levelname)s %(name)s %(message)s"))
         self.lines: list[str] = []
+        self._is_new = threading.Condition()
 
     def emit(self, record: logging.LogRecord) -> None:
         if self is self.stack[-1]:
-            self.lines.append(self.format(record))
+            with self._is_new:
+                self.lines.append(self.format(record))
+                self._is_new.notify_all()
+
+    def wait_for(self, pattern: str, start: int = 0) -> re.Match[str]:
+        """The first line, from `start` on, in which the pattern is found; it may still come."""
+
+        def found() -> re.Match[str] | None:
+            matches = (re.search(pattern, line) for line in self.lines[start:])
+            return next(filter(None, matches), None)
+
+        with self._is_new:
+            match = self._is_new.wait_for(found, PATIENCE_S)
+        assert match is not None, (pattern, self.lines[start:])
+        return match
 
     @property
     def text(self) -> str:
@@ -256,12 +273,31 @@ def request(method: str, path: str, headers: Headers = (), body: bytes | None = 
     return "\r\n".join([*lines, "", ""]).encode("latin-1") + (body or b"")
 
 
+class Server(uvicorn.Server):
+    """uvicorn's server, which is told to stop instead of looking every tenth of a second."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._runs = threading.Event()
+
+    async def main_loop(self) -> None:
+        self._loop, self._stops = asyncio.get_running_loop(), asyncio.Event()
+        await self.on_tick(0)
+        self._runs.set()
+        await self._stops.wait()
+
+    def stop(self) -> None:
+        """From another thread: answer what is under way, then end."""
+        assert self._runs.wait(PATIENCE_S), "the server has not started"
+        self._loop.call_soon_threadsafe(self._stops.set)
+
+
 @contextmanager
 def serving(engine: Engine) -> Iterator[int]:
     """A server on the engine; the port. The engine is closed as the server ends."""
     Protocol.header_bytes = engine.settings.header_bytes
     config = uvicorn.Config(**{**server._wire(), "app": App(engine)})
-    uvicorn_server = uvicorn.Server(config)
+    uvicorn_server = Server(config)
     listener = socket.create_server(("127.0.0.1", 0), backlog=512)
     port = int(listener.getsockname()[1])
     thread = threading.Thread(target=uvicorn_server.run, args=([listener],), name="nuqta-http")
@@ -269,7 +305,7 @@ def serving(engine: Engine) -> Iterator[int]:
     try:
         yield port
     finally:
-        uvicorn_server.should_exit = True
+        uvicorn_server.stop()
         thread.join(PATIENCE_S)
         listener.close()
         assert not thread.is_alive(), "the server does not end"

@@ -18,7 +18,7 @@ from tests.http.server import Answer, House, open_house, path_of, request
 from tests.world import Shopper
 
 POINTS_OF = {"aisha": 111_111_111, "badr": 222_222_222}
-FUZZ_REQUESTS = 1_500
+FUZZ_REQUESTS = 2_500
 FUZZ_SECONDS = 8
 
 
@@ -78,7 +78,7 @@ LINES = [
     b"GET / HTTP/1.1 x", b" GET / HTTP/1.1", b"G\x00T / HTTP/1.1", b"GET\t/\tHTTP/1.1",
     b"get / HTTP/1.1", b"BREW / HTTP/1.1", b"A" * 9_000 + b" / HTTP/1.1", b"GET ? HTTP/1.1",
     b"GET points HTTP/1.1", b"GET http:// HTTP/1.1", b"GET http://x HTTP/1.1",
-    b"GET //[ HTTP/1.1x", b"CONNECT x:80 HTTP/1.1", 
+    b"GET //[ HTTP/1.1x", b"CONNECT x:80 HTTP/1.1",
     b"GET /\xd9\x86 HTTP/1.1", b"GET /\xff HTTP/1.1", b"GET /a b HTTP/1.1",
     b"PRI * HTTP/2.0", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", b"\x80\x2e\x01\x00\x02",
     b"{\"json\": true}", b"HTTP/1.1 200 OK", b"SSH-2.0-OpenSSH_9.2", b"\xf0\x9f\x98\x80" * 9,

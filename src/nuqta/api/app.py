@@ -42,6 +42,7 @@ class App:
         self._log = RequestLog(settings.log_reads)
         self._guard = Guard(engine, managers, shoppers)
         self._points = PointsRoute(engine, shoppers, self._log)
+        self.in_front = self._points.in_front
         self._courier = Courier(settings)
         self._framework = self._build()
 

@@ -8,6 +8,7 @@ Source: contract, decisions, section 1; design, performance.
 """
 
 import logging
+import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final, TypeAlias
 
@@ -26,7 +27,7 @@ from nuqta.web.guard import TooMany, bearer, check_partner, check_session, only,
 from nuqta.web.limiter import Limiter
 from nuqta.web.log import RequestLog
 from nuqta.web.negotiation import accepts_json, language
-from nuqta.web.replies import JSON, VARY, Reply, refused, request_id
+from nuqta.web.replies import JSON, VARY, Headers, Reply, refused, request_id
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -36,6 +37,10 @@ PATH: Final = "/v1/customers/loyalty-program/{store}/points"
 SCOPE: Final = "loyalty_program.read"
 METHODS: Final = "GET, HEAD"
 _PREFIX, _SUFFIX = PATH.split("{store}")
+_PLAIN_URL: Final = re.compile(
+    rb"%b([0-9A-Za-z-]+)%b/?" % (re.escape(_PREFIX.encode()), re.escape(_SUFFIX.encode()))
+)
+"""The path as clients send it; one with escapes or a query goes the long way round."""
 _BALANCE = statement("points.balance")
 _BODY: Final = (
     b'{"status":"success","points":{"available_poitns":%d,"used_poitns":%d},'
@@ -69,8 +74,23 @@ class PointsRoute:
 
     async def __call__(self, scope: Scope, store: str, send: Send) -> None:
         """Answer one request for the balance in `store`, whatever its method."""
-        headers = only(scope["headers"])
-        method: str = scope["method"]
+        status, head, body = self.answer(scope["method"], store, scope["headers"])
+        await send({"type": "http.response.start", "status": status, "headers": head})
+        await send({"type": "http.response.body", "body": body})
+
+    def in_front(self, method: str, url: bytes, headers: Headers) -> Reply | None:
+        """The answer to a plain request for the balance; None for all that is another's to judge.
+
+        The wire calls this before it makes anything of the request, and writes the answer at once.
+        """
+        match = _PLAIN_URL.fullmatch(url)
+        if match is None or method not in ("GET", "HEAD"):
+            return None
+        return self.answer(method, match[1].decode(), headers)
+
+    def answer(self, method: str, store: str, headers_sent: Headers) -> Reply:
+        """The answer to one request, as it leaves; logged. Never raises."""
+        headers = only(headers_sent)
         rid = request_id(headers.get(b"x-request-id"))
         try:
             status, head, body = self.reply(method, store, headers, rid)
@@ -84,8 +104,7 @@ class PointsRoute:
             self._log.write(rid, method, PATH, status, store=store[:64])
         else:
             self._log.read(rid, method, PATH, status, store=store)
-        await send({"type": "http.response.start", "status": status, "headers": head})
-        await send({"type": "http.response.body", "body": b"" if method == "HEAD" else body})
+        return status, head, b"" if method == "HEAD" else body
 
     def reply(self, method: str, store: str, headers: dict[bytes, bytes], rid: bytes) -> Reply:
         """The answer to one request. Raises StorageFault."""

@@ -176,7 +176,7 @@ class Door:
             _log.error("nothing was committed: %s", fault)
             for job in jobs:
                 job.error = fault
-        except Exception as fault:
+        except BaseException as fault:  # whatever it is, whoever waits must hear of it
             if len(jobs) > 1:
                 for job in jobs:
                     self._commit([job])

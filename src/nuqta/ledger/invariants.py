@@ -138,7 +138,7 @@ def _life(transfer: Transfer, lots: dict[int, Lot]) -> Iterator[str]:
             yield f"I3: version {transfer.version} names no lot of the account"
         return
     at = transfer.effective_at
-    outside = at >= lot.expires_at or at < min(lot.matures_at, lot.granted_at)
+    outside = at >= lot.expires_at or at < max(lot.matures_at, lot.granted_at)
     takes = transfer.move in _FROM_A_LIVE_LOT or transfer.target == "adjusted_out"
     if takes and outside:
         yield f"I3: version {transfer.version} takes from lot {lot.lot} outside its life"

@@ -41,7 +41,7 @@ _in_order_of_change = itemgetter(*map(_COLUMNS.index, _CHANGE_ACCOUNT.parameters
 def load(tx: Transaction, commands: Sequence[Command]) -> Facts:
     """Every row that the commands may touch, in key order. Raises Damaged."""
     keys = sorted({command.account for command in commands})
-    # One call for all keys of a kind (measured: 9 µs a command less than one call for each).
+    # One call for all keys of a kind (measured: 2 µs a command less than a call for each).
     receipts = {
         (row[0], row[1], row[2], row[3]): Receipt(*row)
         for row in tx.each(_RECEIPT, [receipt_key(command) for command in commands])
@@ -50,6 +50,8 @@ def load(tx: Transaction, commands: Sequence[Command]) -> Facts:
     lots: dict[AccountKey, list[Lot]] = {key: [] for key, one in accounts.items() if one.lots}
     for lot in map(lot_from, tx.each(_OPEN_LOTS, lots)):
         lots[lot.dkey, lot.customer_id].append(lot)
+    for key, of_account in lots.items():
+        _all_there(accounts[key], of_account)
     return Facts(accounts, lots, receipts)
 
 
@@ -85,9 +87,13 @@ def open_lots(tx: Transaction, account: Account) -> list[Lot]:
     A lot that is missing (its key or what it has left was hit) is seen by what the others hold.
     """
     lots = [lot_from(row) for row in tx.rows_of(_OPEN_LOTS.text, account.key)]
+    _all_there(account, lots)
+    return lots
+
+
+def _all_there(account: Account, lots: list[Lot]) -> None:
     if sum([lot.left for lot in lots]) != account.pending + account.available + account.held:
         raise Damaged(f"account {account.dkey}/{account.customer_id} does not agree with its lots")
-    return lots
 
 
 def all_lots(tx: Transaction, key: AccountKey) -> list[Lot]:
@@ -106,4 +112,5 @@ def receipts(tx: Transaction, key: AccountKey) -> list[Receipt]:
 
 
 def _change(before: int, changed: Account) -> tuple[object, ...]:
-    return _in_order_of_change((*account_row(changed), before))
+    ordered: tuple[object, ...] = _in_order_of_change((*account_row(changed), before))
+    return ordered

@@ -58,11 +58,13 @@ class Transaction:
             raise _fault_of(error) from error
         return cast("list[tuple[Any, ...]]", found)
 
-    def each(
-        self, statement: Statement, keys: Iterable[Sequence[object]]
-    ) -> Iterator[tuple[Any, ...]]:
-        """The rows that the statement finds for each tuple of values in its own order, in turn."""
-        return cast("Any", self._connection.executemany(statement.text, cast("Any", keys)))
+    def each(self, statement: Statement, keys: Iterable[Sequence[object]]) -> list[tuple[Any, ...]]:
+        """Every row that the statement finds for each tuple of values in its own order."""
+        try:
+            found = self._connection.executemany(statement.text, cast("Any", keys)).fetchall()
+        except _TROUBLE as error:
+            raise _fault_of(error) from error
+        return cast("list[tuple[Any, ...]]", found)
 
     def walk(self, statement: Statement, **values: object) -> Iterator[tuple[Any, ...]]:
         """The rows one by one, for more than memory should hold at a time."""
@@ -184,6 +186,9 @@ class Vault:
             connection.pragma("fullfsync", 1)  # macOS: an fsync that reaches the disk
             connection.pragma("checkpoint_fullfsync", 1)
             connection.pragma("foreign_keys", 1)
+            # Folding the log into the file cost 14-50 µs a command at SQLite's 1,000 pages, 11-17
+            # at this. Not more: an index table of the log has 4,062 places, and a read asks all.
+            connection.pragma("wal_autocheckpoint", 3_500)
         return connection
 
 

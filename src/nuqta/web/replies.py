@@ -20,6 +20,9 @@ from nuqta.web.negotiation import ARABIC
 Reply: TypeAlias = tuple[int, list[tuple[bytes, bytes]], bytes]
 """(status, headers, body), as ASGI wants them."""
 
+Headers: TypeAlias = Sequence[tuple[bytes, bytes]]
+"""Header names in lower case, and values, as they came."""
+
 Fields: TypeAlias = Mapping[str, Sequence[str]]
 """Sentences by the name of the field they are about, as it was sent."""
 

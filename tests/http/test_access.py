@@ -1,0 +1,267 @@
+"""Who may call: every route of the table, asked by everybody who may not, and by one who may.
+
+The rows are made from `nuqta.api.routes.TABLE`: a route of a kind that has no row here fails.
+Source: contract, decisions, sections 1 and 3.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypeAlias
+
+import apsw
+import pytest
+
+from nuqta.api.routes import TABLE
+from nuqta.engine import partners
+from nuqta.engine.partners import Installed
+from nuqta.storage.sqlite import Transaction
+from nuqta.web.routes import Route
+from tests.http.server import Answer, House, open_house
+
+Headers: TypeAlias = dict[str, str]
+Case: TypeAlias = Callable[[House, Route], Headers]
+UNKNOWN_PARTNER = "nqp_00000000_" + "0" * 64
+UNKNOWN_MANAGER = "nqm_00000000_" + "0" * 64
+UNKNOWN_SESSION = "nqc_00000000_1_" + "0" * 64
+
+
+@pytest.fixture
+def alone(tmp_path: Path) -> Iterator[House]:
+    """A house of the test's own: some callers are made by years."""
+    with open_house(tmp_path) as house:
+        yield house
+
+
+def right(house: House, route: Route) -> Headers:
+    """Everything that the route wants."""
+    world = house.world
+    headers = house.partner(world.riyadh)
+    if route.who == "manager":
+        headers = house.manager(world.riyadh)
+    if route.who == "shopper":
+        headers["X-CUSTOMER-TOKEN"] = world.login(world.aisha)
+    return headers
+
+
+def ask(house: House, route: Route, headers: Headers) -> Answer:
+    """The route's call about Aisha, in Riyadh."""
+    world = house.world
+    path = route.path.replace("{store}", str(world.riyadh.store_id)).replace("{id}", "1")
+    body = {"email": world.aisha.email} if "email" in route.fields else None
+    if "code" in route.fields:
+        body = {"email": world.aisha.email, "code": "123456"}
+    return house.send(route.method, path, headers, body)
+
+
+def replaced(name: str, value: str | None) -> Case:
+    """Everything right but one header."""
+
+    def case(house: House, route: Route) -> Headers:
+        headers = right(house, route)
+        headers.pop(name)
+        return headers if value is None else {**headers, name: value}
+
+    return case
+
+
+def manager_for_partner(house: House, route: Route) -> Headers:
+    access = house.world.tokens[house.world.riyadh.store_id].access_token
+    return {**right(house, route), "Authorization": f"Bearer {access}"}
+
+
+def session_for_partner(house: House, route: Route) -> Headers:
+    token = house.world.login(house.world.aisha)
+    return {**right(house, route), "Authorization": f"Bearer {token}"}
+
+
+def revoked_partner(house: House, route: Route) -> Headers:
+    headers = right(house, route)
+    gone = house.world.install(house.world.riyadh, name="Gone")
+    forget(house, gone.authorization)
+    return {**headers, "Authorization": gone.authorization}
+
+
+def expired_partner(house: House, route: Route) -> Headers:
+    headers = right(house, route)
+    house.world.time.forward(days=365)
+    return headers
+
+
+def not_installed(house: House, route: Route) -> Headers:
+    """A partner of the other store; for a manager's route, one that was taken off the store."""
+    headers = right(house, route)
+    world = house.world
+    if route.who != "manager":
+        return {**headers, "Authorization": world.install(world.kuwait).authorization}
+    gone = world.install(world.riyadh, name="Gone")
+    other = apsw.Connection(str(world.engine.vault.path))
+    other.execute("DELETE FROM installations WHERE partner_id = ?", (gone.partner_id,))
+    other.close()
+    return {"Authorization": gone.authorization, "X-Manager-Token": gone.access_token}
+
+
+def too_little(house: House, route: Route) -> Headers:
+    headers = right(house, route)
+    world = house.world
+    scope = "orders.read" if route.scope != "orders.read" else "customers.read"
+    little = world.install(world.riyadh, scope, name="Little")
+    headers["Authorization"] = little.authorization
+    if route.who == "manager":
+        headers["X-Manager-Token"] = little.access_token
+    return headers
+
+
+def strangers_manager(house: House, route: Route) -> Headers:
+    stranger = house.world.install(house.world.riyadh, name="Stranger")
+    return {**right(house, route), "X-Manager-Token": stranger.access_token}
+
+
+def partner_for_manager(house: House, route: Route) -> Headers:
+    token = house.world.tokens[house.world.riyadh.store_id].authorization
+    return {**right(house, route), "X-Manager-Token": token}
+
+
+def session_for_manager(house: House, route: Route) -> Headers:
+    return {**right(house, route), "X-Manager-Token": house.world.login(house.world.aisha)}
+
+
+def revoked_manager(house: House, route: Route) -> Headers:
+    gone = house.world.install(house.world.riyadh, name="Gone")
+    forget(house, gone.access_token)
+    return {"Authorization": gone.authorization, "X-Manager-Token": gone.access_token}
+
+
+def expired_manager(house: House, route: Route) -> Headers:
+    """The manager's token is a year old, the partner's is of today."""
+    headers = right(house, route)
+    world = house.world
+    world.time.forward(days=364)
+    again = world.engine.door.write_now("install", lambda tx: install(house, tx))
+    world.time.forward(days=1)
+    return {**headers, "Authorization": again}
+
+
+def install(house: House, tx: Transaction) -> str:
+    """Further tokens for the world's partner."""
+    world = house.world
+    installed = partners.install(
+        tx, world.engine.keyring, world.partner, world.riyadh.store_id, "", world.time.wall
+    )
+    assert isinstance(installed, Installed)
+    return installed.authorization
+
+
+def foreign_session(house: House, route: Route) -> Headers:
+    return {**right(house, route), "X-CUSTOMER-TOKEN": house.world.login(house.world.clara)}
+
+
+def revoked_session(house: House, route: Route) -> Headers:
+    headers = right(house, route)
+    path = "/v1/managers/store/customers/1/login"
+    assert house.ask("DELETE", path, house.manager(house.world.riyadh)).status == 200
+    return headers
+
+
+def expired_session(house: House, route: Route) -> Headers:
+    headers = right(house, route)
+    house.world.time.forward(days=90)
+    return headers
+
+
+def partner_for_session(house: House, route: Route) -> Headers:
+    token = house.world.tokens[house.world.riyadh.store_id].authorization
+    return {**right(house, route), "X-CUSTOMER-TOKEN": token}
+
+
+def forget(house: House, token: str) -> None:
+    """Revoke one token."""
+    engine = house.world.engine
+    digest = engine.keyring.digest(token)
+    engine.door.write_now(
+        "revoke", lambda tx: tx.rows_of("DELETE FROM partner_tokens WHERE digest = ?", (digest,))
+    )
+
+
+PARTNER: dict[str, tuple[Case, int, str]] = {
+    "no credential": (lambda house, route: {}, 401, "ERROR_AUTHORIZATION_MISSING"),
+    "no partner": (replaced("Authorization", None), 401, "ERROR_AUTHORIZATION_MISSING"),
+    "malformed": (replaced("Authorization", "Bearer x"), 401, "ERROR_AUTHORIZATION_INVALID"),
+    "unknown": (replaced("Authorization", UNKNOWN_PARTNER), 401, "ERROR_AUTHORIZATION_INVALID"),
+    "manager's token for partner's": (manager_for_partner, 401, "ERROR_AUTHORIZATION_INVALID"),
+    "session for partner's": (session_for_partner, 401, "ERROR_AUTHORIZATION_INVALID"),
+    "revoked": (revoked_partner, 401, "ERROR_AUTHORIZATION_INVALID"),
+    "expired": (expired_partner, 401, "ERROR_AUTHORIZATION_INVALID"),
+    "not installed": (not_installed, 404, "ERROR_STORE_NOT_FOUND"),
+    "too little scope": (too_little, 403, "ERROR_FORBIDDEN"),
+}
+MANAGER: dict[str, tuple[Case, int, str]] = {
+    "no manager": (replaced("X-Manager-Token", None), 401, "ERROR_SESSION_MISSING"),
+    "malformed manager": (replaced("X-Manager-Token", "x"), 401, "ERROR_SESSION_INVALID"),
+    "unknown manager": (replaced("X-Manager-Token", UNKNOWN_MANAGER), 401, "ERROR_SESSION_INVALID"),
+    "another partner's manager": (strangers_manager, 401, "ERROR_SESSION_INVALID"),
+    "partner's token for manager's": (partner_for_manager, 401, "ERROR_SESSION_INVALID"),
+    "session for manager's": (session_for_manager, 401, "ERROR_SESSION_INVALID"),
+    "revoked manager": (revoked_manager, 401, "ERROR_SESSION_INVALID"),
+    "expired manager": (expired_manager, 401, "ERROR_SESSION_EXPIRED"),
+}
+SHOPPER: dict[str, tuple[Case, int, str]] = {
+    "no session": (replaced("X-CUSTOMER-TOKEN", None), 401, "ERROR_SESSION_MISSING"),
+    "malformed session": (replaced("X-CUSTOMER-TOKEN", "x"), 401, "ERROR_SESSION_INVALID"),
+    "unknown session": (
+        replaced("X-CUSTOMER-TOKEN", UNKNOWN_SESSION), 401, "ERROR_SESSION_INVALID",
+    ),
+    "another store's session": (foreign_session, 401, "ERROR_SESSION_INVALID"),
+    "revoked session": (revoked_session, 401, "ERROR_SESSION_INVALID"),
+    "expired session": (expired_session, 401, "ERROR_SESSION_EXPIRED"),
+    "partner's token for session": (partner_for_session, 401, "ERROR_SESSION_INVALID"),
+}  # fmt: skip
+BY_WHO = {"manager": PARTNER | MANAGER, "partner": PARTNER, "shopper": PARTNER | SHOPPER}
+ROWS = [(route, name) for route in TABLE for name in BY_WHO[route.who]]
+
+
+def name_of(value: object) -> str:
+    return f"{value.method} {value.path}" if isinstance(value, Route) else str(value)
+
+
+@pytest.mark.parametrize(("route", "name"), ROWS, ids=name_of)
+def test_who_may_not(request: pytest.FixtureRequest, route: Route, name: str) -> None:
+    case, status, code = BY_WHO[route.who][name]
+    house: House = request.getfixturevalue("alone" if "expired" in name else "house")
+    answer = ask(house, route, case(house, route))
+    assert (answer.status, answer.code) == (status, code), answer.body
+
+
+@pytest.mark.parametrize("route", TABLE, ids=name_of)
+def test_control_who_may(alone: House, route: Route) -> None:
+    answer = ask(alone, route, right(alone, route))
+    may_go_wrong = ("ERROR_CODE_INVALID",) if "code" in route.fields else ()
+    assert answer.status == 200 or answer.code in may_go_wrong, answer.body
+
+
+def test_control_every_route_has_rows() -> None:
+    assert {(route.method, route.path) for route, _ in ROWS} == {
+        (route.method, route.path) for route in TABLE
+    }
+    assert len(TABLE) >= 6
+    for route in TABLE:
+        assert route.scope, name_of(route)
+        assert route.sentence.endswith("."), name_of(route)
+
+
+@pytest.mark.parametrize("route", TABLE[1:], ids=name_of)
+def test_who_may_not_changes_nothing(alone: House, route: Route) -> None:
+    world = alone.world
+    token = world.login(world.aisha)
+
+    def rows() -> str:
+        reader = world.engine.vault.reader()
+        tables = ("sessions", "codes", "partner_tokens", "installations")
+        texts = [f"SELECT count(*) FROM {table}" for table in tables]  # noqa: S608
+        return json.dumps([reader.rows_of(text, ())[0][0] for text in texts])
+
+    headers = {**right(alone, route), "Authorization": UNKNOWN_PARTNER}
+    before = rows()
+    assert ask(alone, route, headers).status == 401
+    assert rows() == before
+    assert alone.balance(world.aisha, token).status == 200
