@@ -112,6 +112,17 @@ def test_the_partner_token_is_taken_with_and_without_bearer(house: House, form: 
     assert house.ask("GET", path_of(store.store_id), headers).status == 200
 
 
+@pytest.mark.parametrize("form", ["  {}", "{}  ", "\t{}\t"])
+def test_space_around_a_token_is_no_part_of_it(house: House, form: str) -> None:
+    world = house.world
+    sent = house.shopper(world.riyadh, form.format(world.login(world.aisha)))
+    assert house.ask("GET", path_of(world.riyadh.store_id), sent).status == 200
+    access = world.tokens[world.riyadh.store_id].access_token
+    headers = {**house.partner(world.riyadh), "X-Manager-Token": form.format(access)}
+    path = "/v1/managers/store/customers/1/login"
+    assert house.ask("POST", path, headers).status == 200
+
+
 def test_any_live_token_proves_the_partner_on_every_store_of_its_own(house: House) -> None:
     world = house.world
     other = world.tokens[world.kuwait.store_id].authorization

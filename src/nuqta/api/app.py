@@ -97,7 +97,7 @@ class App:
             _log.exception("request %s failed", rid.decode())
             reply = refused(refusals.SERVER_ERROR, in_language, rid)
         status, head, body = reply
-        path = route.path if route else request.url.path.decode("latin-1")[:200]
+        path = route.path if route else request.url.path.decode("latin-1")
         self._log.write(rid, request.method, path, status)
         content = [(name, value) for name, value in head if not name.startswith(b"content-")]
         content.append((b"content-language", in_language.encode()))

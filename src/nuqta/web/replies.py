@@ -30,7 +30,7 @@ VARY: Final = (b"vary", b"Accept-Language")
 _NO_STORE: Final = (b"cache-control", b"no-store")
 JSON: Final = (b"content-type", b"application/json")
 _encode = msgspec.json.encode
-_SANE_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
+_SANE_ID = re.compile(rb"(?!nq[a-z]_)[A-Za-z0-9._:-]{1,128}")  # a token is none: ids are logged
 _process = secrets.token_hex(6)
 _numbers = count(1)
 
