@@ -190,7 +190,7 @@ INVALID = {
     "code too long": ({**EMAIL, "code": "1234567"}, "code"),
     "code a number": ({**EMAIL, "code": 123456}, "code"),
     "code of letters": ({**EMAIL, "code": "abcdef"}, "code"),
-    "code of other digits": ({**EMAIL, "code": "١٢٣٤٥٦"}, "code"),
+    "code of other digits": ({**EMAIL, "code": "१२३४५६"}, "code"),
     "code null": ({**EMAIL, "code": None}, "code"),
     "unknown": ({**RIGHT, "scope": "all"}, "scope"),
     "unknown in brackets": ({**RIGHT, "config[points]": 1}, "config[points]"),

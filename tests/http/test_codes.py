@@ -78,6 +78,14 @@ def test_logout_ends_one_session_and_no_other(tmp_path: Path) -> None:
         assert house.balance(aisha, other).status == 200
 
 
+def test_arabic_digits_are_digits(tmp_path: Path) -> None:
+    with open_house(tmp_path) as house:
+        door = Door(house)
+        code = door.code()
+        arabic = code.translate(str.maketrans("0123456789", "٠١٢٣٤٥٦٧٨٩"))
+        assert door.verify({**AISHA, "code": arabic}).status == 200
+
+
 def test_a_code_serves_once(tmp_path: Path) -> None:
     with open_house(tmp_path) as house:
         door = Door(house)
@@ -197,6 +205,7 @@ MOBILES = [
     {"mobile": "501234567", "country_code": "+966"},
     {"mobile": "0501234567", "country_code": "00966"},
     {"mobile": "0501234567", "country_code": 966},
+    {"mobile": "٠٥٠١٢٣٤٥٦٧", "country_code": "٩٦٦"},
     {"mobile": "+966501234567", "country_code": None},
     {"mobile": "+966501234567", "email": None},
 ]

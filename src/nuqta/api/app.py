@@ -146,7 +146,9 @@ class App:
     ) -> tuple[Caller | Refusal | TooMany, Shopper | None]:
         if route.who == "manager":
             return self._guard.manager(headers, route.scope), None
-        caller = self._guard.partner(headers, path["store"] or "", route.scope)
+        caller = self._guard.partner(
+            headers, path["store"] or "", route.scope, for_shopper=route.who == "shopper"
+        )
         if route.who == "partner" or not isinstance(caller, Caller):
             return caller, None
         shopper = self._guard.shopper(headers, caller)

@@ -9,7 +9,13 @@ from nuqta import refusals
 from nuqta.engine import customers, sessions
 from nuqta.engine.customers import find
 from nuqta.engine.sessions import Address, Session
-from nuqta.loyalty.customers import Customer, canonical_email, canonical_mobile, checked_id
+from nuqta.loyalty.customers import (
+    Customer,
+    canonical_email,
+    canonical_mobile,
+    checked_id,
+    plain_digits,
+)
 from nuqta.loyalty.dates import format_instant
 from nuqta.refusals import Refusal
 from nuqta.storage.sqlite import Transaction
@@ -105,8 +111,9 @@ async def verify_code(request: Request) -> dict[str, Any] | Refusal | Invalid:
     address = _address(request)
     if isinstance(address, Invalid):
         return address
-    code = request.body.get("code")
-    if not isinstance(code, str) or len(code) != 6 or not (code.isascii() and code.isdecimal()):
+    sent = request.body.get("code")
+    code = plain_digits(sent) if isinstance(sent, str) else ""
+    if len(code) != 6 or not (code.isascii() and code.isdecimal()):
         return _invalid(request, "code")
     engine, caller = request.engine, request.caller
 

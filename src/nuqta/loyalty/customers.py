@@ -19,6 +19,7 @@ _EMAIL = re.compile(
     r"[^\s@\x00-\x1f\x7f<>(),;:\"\[\]\\]+@[^\s@\x00-\x1f\x7f<>(),;:\"\[\]\\]+\.[^\s@.]+"
 )
 _DIGITS = re.compile(r"[0-9]{7,15}")
+_ARABIC_DIGITS = str.maketrans("٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹", "0123456789" * 2)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
 
@@ -60,14 +61,19 @@ def canonical_email(text: str) -> str:
     return email
 
 
+def plain_digits(text: str) -> str:
+    """The text with Arabic-Indic digits, which Arabic keyboards send, as 0-9."""
+    return text.translate(_ARABIC_DIGITS)
+
+
 def canonical_mobile(text: str, country_code: str = "") -> str:
     """A mobile number in the form in which it is looked up: country code and number, digits only.
 
     `+966 50 123 4567`, `00966501234567` and (`966`, `0501234567`) are one number. Raises
     ValueError, with a sentence, for what cannot be one.
     """
-    digits = re.sub(r"[\s()\-.]", "", text)
-    code = re.sub(r"[\s+]", "", country_code).removeprefix("00")
+    digits = re.sub(r"[\s()\-.]", "", plain_digits(text))
+    code = re.sub(r"[\s+]", "", plain_digits(country_code)).removeprefix("00")
     if digits.startswith("+"):
         digits = digits[1:]
     elif digits.startswith("00"):

@@ -162,9 +162,13 @@ class Guard:
         return TooMany(wait_s) if wait_s else Caller(partner_id, store_id)
 
     def partner(
-        self, headers: dict[bytes, bytes], store: str, scope: str
+        self, headers: dict[bytes, bytes], store: str, scope: str, *, for_shopper: bool
     ) -> Caller | Refusal | TooMany:
-        """A partner on the store that the path names. Raises StorageFault."""
+        """A partner on the store that the path names. Raises StorageFault.
+
+        Pace is counted by customer token on shoppers' routes. Where a route takes none, one that is
+        sent all the same must not make a new bucket.
+        """
         engine = self._engine
         sent = bearer(headers.get(b"authorization"))
         store_id, store_uuid = named(store)
@@ -181,7 +185,8 @@ class Guard:
         )
         if refusal is not None:
             return refusal
-        digest = engine.keyring.digest(token(headers.get(b"x-customer-token")) or "")
+        session = token(headers.get(b"x-customer-token")) if for_shopper else None
+        digest = engine.keyring.digest(session or "")
         wait_s = self._shoppers.wait_s((partner_id, known_id, digest))
         return TooMany(wait_s) if wait_s else Caller(partner_id, known_id)
 
