@@ -4,18 +4,22 @@ import asyncio
 import fcntl
 import os
 from collections.abc import Callable
+from functools import partial
 from itertools import count
 from pathlib import Path
 from statistics import median
-from time import perf_counter
+from time import perf_counter, perf_counter_ns
 
 from bench.shop import Shop, adjustment, folder, make_shop
 from bench.table import aim, paired, show, told
 from nuqta.engine.engine import Engine
+from nuqta.storage.sqlite import Transaction
+from nuqta.storage.statements import statement
 
 CUSTOMERS = 2_000
 MANY = 64
 SLICE_S = 0.25
+_PUT = statement("meta.put")
 _PAGE = 4_096
 _FILE_BYTES = 64 * 2**20
 
@@ -82,6 +86,20 @@ def commands_pace(house: Engine, shop: Shop, callers: int, keys: "count[int]") -
     return uvloop.run(all_callers())
 
 
+def _put(tx: Transaction, value: int) -> None:
+    tx.run(_PUT, name="bench", value=value)
+
+
+def rows_pace(house: Engine) -> float:
+    """Commits a second of one changed row, without queue or ledger: what SQLite itself can do."""
+    began, done = perf_counter(), 0
+    while perf_counter() - began < SLICE_S:
+        # A row that stays as it is would not be written at all.
+        house.vault.write("row", partial(_put, value=perf_counter_ns()))
+        done += 1
+    return done / (perf_counter() - began)
+
+
 def pages_of_one(house: Engine, shop: Shop, log: Path) -> int:
     """The pages that one commit of one command writes."""
     house.vault.reader()
@@ -96,7 +114,7 @@ def pages_of_one(house: Engine, shop: Shop, log: Path) -> int:
 def run(seconds: float) -> None:
     """Measure and print, every rate in a slice of each round."""
     with folder() as path:
-        shop = make_shop(path, CUSTOMERS, points=64)
+        shop = make_shop(path, CUSTOMERS, points=1)
         disk = Disk(path / "disk")
         with shop.open() as house:
             pages = pages_of_one(house, shop, shop.db.with_name("bench.db-wal"))
@@ -104,6 +122,7 @@ def run(seconds: float) -> None:
             rates: dict[str, Callable[[], float]] = {
                 "fdatasync of 4 KiB": lambda: disk.pace(1),
                 f"fdatasync of {pages * 4} KiB": lambda: disk.pace(pages),
+                "SQLite, one row a commit": lambda: rows_pace(house),
                 "door, 1 caller": lambda: commands_pace(house, shop, 1, keys),
                 f"door, {MANY} callers": lambda: commands_pace(house, shop, MANY, keys),
             }
@@ -112,7 +131,7 @@ def run(seconds: float) -> None:
                 for name, rate in rates.items():
                     found[name].append(rate())
         disk.close()
-    raw, _, one, many = found.values()
+    raw, _, _, one, many = found.values()
     show(
         "The door: commits, confirmed by the disk",
         ("what", "a second", "/ fdatasync of 4 KiB"),

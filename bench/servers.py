@@ -114,7 +114,7 @@ def main(kind: str, port: int) -> None:
     if kind == "points":
         server.serve(Settings(os.environ), "127.0.0.1", port, 1)
         return
-    wire = server._wire()
+    wire = server.wire()
     wire["app"] = framework() if kind == "framework" else bare
     if kind == "stock":
         wire["http"] = HttpToolsProtocol

@@ -54,8 +54,9 @@ TABLE: Final = (
     Setting("CODE_TRIES", 5, "Wrong tries after which a one-time code is dead.", 1, 20),
     Setting("CODE_PAUSE_SECONDS", 60, "Seconds between two codes for one address.", 0, 3_600),
     Setting("CODES_PER_HOUR", 5, "Codes an hour for one address.", 1, 1_000),
-    Setting("DELIVERY", "log", "How one-time codes are sent: smtp, webhook, or log (development"
-            " only).", pattern="smtp|webhook|log"),
+    Setting("DELIVERY", "log", "How one-time codes are sent: smtp, webhook, log (development only),"
+            " or none, where a shop's own server signs its customers in.",
+            pattern="smtp|webhook|log|none"),
     Setting("DELIVERY_LOG_FORCE", 0, "1 allows delivery to the log on a public address.", 0, 1),
     Setting("DELIVERY_SECONDS", 10, "Seconds that one delivery of a code may take.", 1, 120),
     Setting("DELIVERIES_WAITING", 1_000, "Codes that may wait for delivery; more are not sent.",

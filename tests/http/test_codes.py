@@ -86,6 +86,28 @@ def test_arabic_digits_are_digits(tmp_path: Path) -> None:
         assert door.verify({**AISHA, "code": arabic}).status == 200
 
 
+def test_a_code_may_come_as_a_number(tmp_path: Path) -> None:
+    with open_house(tmp_path) as house:
+        door = Door(house)
+        assert door.verify({**AISHA, "code": int(door.code())}).status == 200
+
+
+def test_one_shopper_s_pace_is_not_another_s(tmp_path: Path) -> None:
+    with open_house(tmp_path, rate_limit=1_000, rate_limit_shopper=2) as house:
+        door = Door(house)
+        wrong_code = {"email": "a@shop.example", "code": "000000"}
+        statuses = [door.verify(wrong_code).status for _ in range(3)]
+        assert statuses == [422, 422, 429]
+        assert door.verify({**wrong_code, "email": "b@shop.example"}).status == 422
+        door.headers["X-CUSTOMER-TOKEN"] = "any"  # which these routes do not take
+        assert door.verify(wrong_code).status == 429
+
+
+def test_without_delivery_there_is_no_code(tmp_path: Path) -> None:
+    with open_house(tmp_path, delivery="none") as house:
+        assert Door(house).login(AISHA).status == 404
+
+
 def test_a_code_serves_once(tmp_path: Path) -> None:
     with open_house(tmp_path) as house:
         door = Door(house)

@@ -4,7 +4,7 @@ Refusals and faults become HTTP here, and nowhere else but in the balance's own 
 """
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any, cast
 
 from blacksheep import Application, Content, Response
@@ -28,13 +28,15 @@ from nuqta.web.replies import Reply, answered, refused, request_id
 from nuqta.web.routes import Invalid, Request, Route, allowed
 
 _log = logging.getLogger("nuqta.app")
+_PACED_LENGTH = 254  # an address has no more
 _NO_FIELD = {"en": "There is no such field.", "ar": "لا يوجد حقل بهذا الاسم."}
 
 
 class App:
     """The ASGI application of one server process, on an open engine."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, on_ready: Callable[[], None] | None = None) -> None:
+        self._on_ready = on_ready
         settings = engine.settings
         shoppers = Limiter(settings.rate_limit_shopper, settings.rate_limit_tracked)
         managers = Limiter(settings.rate_limit, settings.rate_limit_tracked)
@@ -65,6 +67,8 @@ class App:
         @framework.on_start
         async def start(_: Application) -> None:
             self._courier.start()
+            if self._on_ready is not None:
+                self._on_ready()
 
         @framework.on_stop
         async def stop(_: Application) -> None:
@@ -117,42 +121,59 @@ class App:
                 allow = ""
             refusal = refusals.METHOD_NOT_ALLOWED if allow else refusals.NOT_FOUND
             return refused(refusal, in_language, rid, allow=allow)
-        caller, shopper = self._who(route, headers, dict(request.route_values or {}))
-        if isinstance(caller, TooMany):
-            wait_s = caller.wait_s
-            return refused(refusals.TOO_MANY_REQUESTS, in_language, rid, retry_after_s=wait_s)
-        if isinstance(caller, Refusal):
-            return refused(caller, in_language, rid)
+        outcome = await self._outcome(request, route, headers, in_language)
+        match outcome:
+            case TooMany():
+                refusal, wait_s = refusals.TOO_MANY_REQUESTS, outcome.wait_s
+                return refused(refusal, in_language, rid, retry_after_s=wait_s)
+            case Invalid():
+                return refused(refusals.VALIDATION, in_language, rid, fields=outcome.fields)
+            case Refusal():
+                return refused(outcome, in_language, rid)
+            case _:
+                return answered(outcome, in_language, rid)
+
+    async def _outcome(
+        self, request: HttpRequest, route: Route, headers: dict[bytes, bytes], in_language: str
+    ) -> dict[str, Any] | Refusal | Invalid | TooMany:
+        """What becomes of a request for a known route: guard, negotiation, body, pace, handler."""
+        path = {name: value or "" for name, value in (request.route_values or {}).items()}
+        caller, shopper = self._who(route, headers, path)
+        if not isinstance(caller, Caller):
+            return caller
         if not accepts_json(headers.get(b"accept")):
-            return refused(refusals.NOT_ACCEPTABLE, in_language, rid)
+            return refusals.NOT_ACCEPTABLE
         body = await self._body(request, route, headers)
         if isinstance(body, Refusal):
-            return refused(body, in_language, rid)
+            return body
+        too_many = self._paced(route, caller, body)
+        if too_many is not None:
+            return too_many
         unknown = {name: [_NO_FIELD[in_language]] for name in body if name not in route.fields}
-        outcome: Any = Invalid(unknown)
-        if not unknown:
-            path = {name: value or "" for name, value in (request.route_values or {}).items()}
-            outcome = await route.handler(
-                Request(self._engine, self._courier, caller, shopper, path, body, in_language)
-            )
-        if isinstance(outcome, Invalid):
-            return refused(refusals.VALIDATION, in_language, rid, fields=outcome.fields)
-        if isinstance(outcome, Refusal):
-            return refused(outcome, in_language, rid)
-        return answered(outcome, in_language, rid)
+        if unknown:
+            return Invalid(unknown)
+        return await route.handler(
+            Request(self._engine, self._courier, caller, shopper, path, body, in_language)
+        )
 
     def _who(
-        self, route: Route, headers: dict[bytes, bytes], path: dict[str, str | None]
+        self, route: Route, headers: dict[bytes, bytes], path: dict[str, str]
     ) -> tuple[Caller | Refusal | TooMany, Shopper | None]:
         if route.who == "manager":
             return self._guard.manager(headers, route.scope), None
         caller = self._guard.partner(
-            headers, path["store"] or "", route.scope, for_shopper=route.who == "shopper"
+            headers, path["store"], route.scope, for_shopper=route.who == "shopper"
         )
         if route.who == "partner" or not isinstance(caller, Caller):
             return caller, None
         shopper = self._guard.shopper(headers, caller)
         return (shopper, None) if isinstance(shopper, Refusal) else (caller, shopper)
+
+    def _paced(self, route: Route, caller: Caller, body: dict[str, Any]) -> TooMany | None:
+        if not route.paced_by:
+            return None
+        whose = tuple(str(body.get(name, ""))[:_PACED_LENGTH] for name in route.paced_by)
+        return self._guard.pace(caller, whose)
 
     async def _body(
         self, request: HttpRequest, route: Route, headers: dict[bytes, bytes]

@@ -28,8 +28,8 @@ _TEXTS: Final = {
         ("تسجيل دخول العميل", "تم تسجيل دخول العميل"),
     ),
     "ended": (
-        ("Customer login", "Every session of the customer has ended"),
-        ("تسجيل دخول العميل", "تم إنهاء جميع جلسات العميل"),
+        ("Customer logout", "Every session of the customer has ended"),
+        ("تسجيل خروج العميل", "تم إنهاء جميع جلسات العميل"),
     ),
     "sent": (
         ("Sign in", "If the address is a customer's, a code was sent to it"),
@@ -84,6 +84,8 @@ async def end_all(request: Request) -> dict[str, Any] | Refusal | Invalid:
 
 async def send_code(request: Request) -> dict[str, Any] | Refusal | Invalid:
     """A code goes to the address, if it is a customer's; the answer does not say whether it is."""
+    if request.engine.settings.delivery == "none":
+        return refusals.NOT_FOUND
     address = _address(request)
     if isinstance(address, Invalid):
         return address
@@ -112,6 +114,8 @@ async def verify_code(request: Request) -> dict[str, Any] | Refusal | Invalid:
     if isinstance(address, Invalid):
         return address
     sent = request.body.get("code")
+    if isinstance(sent, int) and not isinstance(sent, bool) and 0 <= sent < 10**6:
+        sent = f"{sent:06}"  # a client that took the code for a number has lost its zeros
     code = plain_digits(sent) if isinstance(sent, str) else ""
     if len(code) != 6 or not (code.isascii() and code.isdecimal()):
         return _invalid(request, "code")

@@ -27,7 +27,7 @@ from nuqta.web.guard import TooMany, bearer, check_partner, check_session, only,
 from nuqta.web.limiter import Limiter
 from nuqta.web.log import RequestLog
 from nuqta.web.negotiation import accepts_json, language
-from nuqta.web.replies import JSON, VARY, Headers, Reply, refused, request_id
+from nuqta.web.replies import JSON, VARY, Reply, refused, request_id
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -74,11 +74,11 @@ class PointsRoute:
 
     async def __call__(self, scope: Scope, store: str, send: Send) -> None:
         """Answer one request for the balance in `store`, whatever its method."""
-        status, head, body = self.answer(scope["method"], store, scope["headers"])
+        status, head, body = self.answer(scope["method"], store, only(scope["headers"]))
         await send({"type": "http.response.start", "status": status, "headers": head})
         await send({"type": "http.response.body", "body": body})
 
-    def in_front(self, method: str, url: bytes, headers: Headers) -> Reply | None:
+    def in_front(self, method: str, url: bytes, headers: dict[bytes, bytes]) -> Reply | None:
         """The answer to a plain request for the balance; None for all that is another's to judge.
 
         The wire calls this before it makes anything of the request, and writes the answer at once.
@@ -88,9 +88,8 @@ class PointsRoute:
             return None
         return self.answer(method, match[1].decode(), headers)
 
-    def answer(self, method: str, store: str, headers_sent: Headers) -> Reply:
+    def answer(self, method: str, store: str, headers: dict[bytes, bytes]) -> Reply:
         """The answer to one request, as it leaves; logged. Never raises."""
-        headers = only(headers_sent)
         rid = request_id(headers.get(b"x-request-id"))
         try:
             status, head, body = self.reply(method, store, headers, rid)
@@ -152,7 +151,7 @@ class PointsRoute:
         in_language = language(headers.get(b"accept-language"))
         available, used = account.available, account.used
         # Strong: it differs whenever the body does, and whenever the books moved.
-        etag = f'"{account.version}-{available}-{used}-{in_language}"'.encode()
+        etag = b'"%d-%d-%d-%b"' % (account.version, available, used, in_language.encode())
         head = [
             (b"etag", etag), _CACHE, _LANGUAGES[in_language], VARY, (b"x-request-id", rid),
         ]  # fmt: skip

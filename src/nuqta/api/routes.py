@@ -14,6 +14,7 @@ async def _in_front(request: Request) -> dict[str, Any] | Refusal | Invalid:
     raise AssertionError(f"{points.PATH} is answered in front of the framework: {request}")
 
 
+_PACED = ("email", "mobile")
 _ADDRESS = ("email", "mobile", "country_code")
 
 TABLE: Final[tuple[Route, ...]] = (
@@ -24,9 +25,10 @@ TABLE: Final[tuple[Route, ...]] = (
     Route("DELETE", "/v1/managers/store/customers/{id}/login", "manager", "customers.login",
           login.end_all, "Every session of the customer ends."),
     Route("POST", "/v1/stores/{store}/auth/login", "partner", "customers.login",
-          login.send_code, "A one-time code for an e-mail address or a mobile number.", _ADDRESS),
+          login.send_code, "A one-time code for an e-mail address or a mobile number.", _ADDRESS,
+          _PACED),
     Route("POST", "/v1/stores/{store}/auth/verify", "partner", "customers.login",
-          login.verify_code, "A token for the right one-time code.", (*_ADDRESS, "code")),
+          login.verify_code, "A token for the right one-time code.", (*_ADDRESS, "code"), _PACED),
     Route("POST", "/v1/stores/{store}/auth/logout", "shopper", "customers.login",
           login.log_out, "The customer's session ends."),
 )  # fmt: skip

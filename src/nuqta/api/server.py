@@ -4,6 +4,7 @@ import logging
 import os
 import socket
 import threading
+from collections.abc import Callable
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -28,26 +29,49 @@ def make_app() -> App:
     return App(open_engine(settings))
 
 
-def serve(settings: Settings, host: str, port: int, workers: int) -> None:
-    """Serve until told to stop. Raises CannotStart, with a sentence, before anything is served."""
-    if settings.delivery == "log" and not settings.delivery_log_force and not _is_loopback(host):
-        raise CannotStart(
-            "one-time codes would be written to the log, which is for development: set"
-            " NUQTA_DELIVERY to smtp or webhook, or NUQTA_DELIVERY_LOG_FORCE=1"
-        )
+def serve(
+    settings: Settings,
+    host: str,
+    port: int,
+    workers: int,
+    on_ready: Callable[[], None] | None = None,
+) -> None:
+    """Serve until told to stop. Raises CannotStart, with a sentence, before anything is served.
+
+    `on_ready` is called once what is sent to the port will be answered.
+    """
+    _check_delivery(settings, host)
     _prepare(settings)
     path = database_path(settings.db)
     _check_what_was_left(path, settings.check_mebibytes)
-    open_engine(settings).close()  # every gate is tried before the port is taken
-    config = uvicorn.Config(**_wire(), workers=workers)
+    with open_engine(settings) as engine:  # every gate is tried before the port is taken
+        _ = engine.keyring
+    config = uvicorn.Config(**wire(), workers=workers)
     listener = _bind(host, port)
     if workers == 1:
-        config.app = App(open_engine(settings))
+        config.app = App(open_engine(settings), on_ready)
         uvicorn.Server(config).run(sockets=[listener])
         return
     os.environ["NUQTA_DB"] = str(path.absolute())
     config.app, config.factory = "nuqta.api.server:make_app", True
+    if on_ready is not None:
+        on_ready()  # the port is open, and whatever comes before the workers waits for them
     Multiprocess(config, [listener]).run()
+
+
+def _check_delivery(settings: Settings, host: str) -> None:
+    kind = settings.delivery
+    if kind == "log" and not settings.delivery_log_force and not _is_loopback(host):
+        raise CannotStart(
+            "one-time codes would be written to the log, which is for development: set"
+            " NUQTA_DELIVERY to smtp, webhook or none, or NUQTA_DELIVERY_LOG_FORCE=1"
+        )
+    if kind == "smtp" and not settings.smtp_url:
+        raise CannotStart("NUQTA_DELIVERY is smtp, and NUQTA_SMTP_URL does not say where")
+    if kind == "webhook" and not settings.delivery_webhook:
+        raise CannotStart(
+            "NUQTA_DELIVERY is webhook, and NUQTA_DELIVERY_WEBHOOK does not say where"
+        )
 
 
 def _check_what_was_left(path: Path, most_mebibytes: int) -> None:
@@ -75,7 +99,8 @@ def _prepare(settings: Settings) -> None:
     Protocol.header_bytes = settings.header_bytes
 
 
-def _wire() -> dict[str, Any]:
+def wire() -> dict[str, Any]:
+    """What uvicorn is told: the same for every worker, and for whoever measures against it."""
     return {
         "app": None,
         "http": Protocol,

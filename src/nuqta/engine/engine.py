@@ -1,29 +1,39 @@
 """An open house: settings, vault, clock, keys and door, put together in one place."""
 
+import os
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Final
 
 from nuqta.engine.clock import Clock
 from nuqta.engine.door import Door, booked_at
-from nuqta.engine.tokens import Keyring, make_key_file, read_keyring
+from nuqta.engine.tokens import Keyring, key_file, make_key_file, read_keyring
 from nuqta.ledger.instants import SECOND_US
 from nuqta.settings import Settings
 from nuqta.storage.faults import CannotStart
 from nuqta.storage.sqlite import Vault, open_vault
+from nuqta.storage.statements import statement
 
+_HAS_TOKENS = statement("meta.has_tokens")
 _SCHEMES: Final = ("sqlite:///", "sqlite://")
 
 
 class Engine:
     """What every face works with. Made by `open_engine`, closed by `close` or a `with` block."""
 
-    def __init__(self, settings: Settings, vault: Vault, clock: Clock, keyring: Keyring) -> None:
+    def __init__(self, settings: Settings, vault: Vault, clock: Clock) -> None:
         self.settings = settings
         self.vault = vault
         self.clock = clock
-        self.keyring = keyring
         self.door = Door(vault, clock, settings.batch, settings.queue)
+
+    @cached_property
+    def keyring(self) -> Keyring:
+        """The digest keys, read where they are first needed: a copy of the books alone can be
+        looked at and audited. Raises CannotStart where there is none.
+        """
+        return read_keyring(self.settings.secret, self.vault.path)
 
     def close(self) -> None:
         """Commit what waits and close the database."""
@@ -52,18 +62,43 @@ def database_path(db: str) -> Path:
     return Path(db)
 
 
-def make(settings: Settings) -> Path:
+def make(settings: Settings, *, new_key: bool = False) -> Path:
     """Make the database and its key where they are missing, and migrate it where it is old.
 
-    Returns the database's path. Raises CannotStart.
+    A key that is missing while there are tokens under it was lost, and making another would end
+    them all in silence: that is done only for `new_key`. Returns the database's path.
+    Raises CannotStart.
     """
     path = database_path(settings.db)
+    _make_file(path)
     vault = _vault(settings, path)
-    vault.close()
+    try:
+        is_lost = not settings.secret and not key_file(path).exists() and _has_tokens(vault)
+    finally:
+        vault.close()
+    if is_lost and not new_key:
+        raise CannotStart(
+            f"there are tokens under a key that is gone: put {key_file(path)} back, or set"
+            " NUQTA_SECRET; `nuqta init --new-key` makes all of them invalid"
+        )
     if not settings.secret:
         make_key_file(path)
     read_keyring(settings.secret, path)
     return path
+
+
+def _make_file(path: Path) -> None:
+    """An empty file that only its owner reads: what lies beside it takes over its mode."""
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    except FileExistsError:
+        return
+    except OSError as error:
+        raise CannotStart(f"{path} cannot be made: {error.strerror}") from error
+
+
+def _has_tokens(vault: Vault) -> bool:
+    return bool(vault.reader().rows(_HAS_TOKENS)[0][0])
 
 
 def open_engine(
@@ -71,10 +106,14 @@ def open_engine(
 ) -> Engine:
     """Open the database that the settings name. Raises CannotStart, also where there is none."""
     path = database_path(settings.db)
+    if path.is_dir():
+        raise CannotStart(f"{path.absolute()} is a folder, not a database")
     if not path.is_file():
-        raise CannotStart(f"there is no database at {path}: make one with `nuqta init`")
+        raise CannotStart(
+            f"there is no database at {path.absolute()}: say where it is with --db or NUQTA_DB, or"
+            " make one with `nuqta init`"
+        )
     clock = clock or Clock(settings.clock_jump_seconds)
-    keyring = read_keyring(settings.secret, path)
     vault = _vault(settings, path)
     behind = booked_at(vault.reader()) - clock.now()
     if behind > settings.clock_jump_seconds * SECOND_US and not whatever_the_clock:
@@ -83,7 +122,7 @@ def open_engine(
             f"the clock is {behind // SECOND_US} seconds behind the books: set it right, or, if it"
             " is right, run `nuqta clock accept`"
         )
-    return Engine(settings, vault, clock, keyring)
+    return Engine(settings, vault, clock)
 
 
 def _vault(settings: Settings, path: Path) -> Vault:

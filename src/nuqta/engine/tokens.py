@@ -7,6 +7,7 @@ state costs 0.7 µs; HMAC-SHA-256 cost the balance read 20 µs more.
 Source: contract, decisions, section 3; design, performance.
 """
 
+import logging
 import os
 import secrets
 from hashlib import blake2b
@@ -14,6 +15,8 @@ from pathlib import Path
 from typing import Final
 
 from nuqta.storage.faults import CannotStart
+
+_log = logging.getLogger("nuqta.tokens")
 
 PARTNER: Final = "nqp"
 MANAGER: Final = "nqm"
@@ -29,9 +32,9 @@ _DKEY_MAX: Final = 2**63 - 1
 class Keyring:
     """The digest keys in force, the newest first; new tokens are made under the newest."""
 
-    def __init__(self, keys: list[str]) -> None:
+    def __init__(self, keys: list[str], source: str = "NUQTA_SECRET") -> None:
         if not keys or any(len(key) < _SECRET_LENGTH_MIN for key in keys):
-            raise CannotStart(f"a secret has {_SECRET_LENGTH_MIN} or more characters")
+            raise CannotStart(f"{source} holds no key of {_SECRET_LENGTH_MIN} or more characters")
         states = [blake2b(key=blake2b(key.encode()).digest(), digest_size=32) for key in keys[:2]]
         ids = [blake2b(key.encode(), digest_size=4).hexdigest() for key in keys[:2]]
         self._newest = states[0]
@@ -102,4 +105,6 @@ def read_keyring(secret: str, database: Path) -> Keyring:
         raise CannotStart(
             f"the key file {path} cannot be read: put it back, or set NUQTA_SECRET"
         ) from error
-    return Keyring(lines)
+    if path.stat().st_mode & 0o077:
+        _log.warning("%s can be read by others: it should have mode 0600", path)
+    return Keyring(lines, str(path))

@@ -34,7 +34,7 @@ _ADD_RECEIPT = statement("points.add_receipt")
 _ADD_NOTE = statement("points.add_note")
 _RAISE = statement("meta.raise")
 _COLUMNS: Final = (*Account.__struct_fields__, "crc", "version_before")
-# Worked out once: a dictionary for each change cost 5 µs a command.
+# Worked out once: a dictionary for each change cost 3 µs a command.
 _in_order_of_change = itemgetter(*map(_COLUMNS.index, _CHANGE_ACCOUNT.parameters))
 
 

@@ -49,6 +49,7 @@ class Courier:
             "smtp": self._by_mail,
             "webhook": self._by_webhook,
             "log": self._to_log,
+            "none": self._not_at_all,
         }[settings.delivery]
 
     def start(self) -> None:
@@ -87,6 +88,11 @@ class Courier:
             letter.address.kind,
             letter.address.text,
             letter.text,
+        )
+
+    async def _not_at_all(self, letter: Letter) -> None:
+        raise AssertionError(
+            f"delivery is none, and a code for {letter.address.kind} was handed over"
         )
 
     async def _by_mail(self, letter: Letter) -> None:

@@ -166,8 +166,8 @@ class Guard:
     ) -> Caller | Refusal | TooMany:
         """A partner on the store that the path names. Raises StorageFault.
 
-        Pace is counted by customer token on shoppers' routes. Where a route takes none, one that is
-        sent all the same must not make a new bucket.
+        Pace is counted here by customer token, on shoppers' routes; on others by `pace`, once their
+        body is known.
         """
         engine = self._engine
         sent = bearer(headers.get(b"authorization"))
@@ -185,10 +185,16 @@ class Guard:
         )
         if refusal is not None:
             return refusal
-        session = token(headers.get(b"x-customer-token")) if for_shopper else None
-        digest = engine.keyring.digest(session or "")
-        wait_s = self._shoppers.wait_s((partner_id, known_id, digest))
-        return TooMany(wait_s) if wait_s else Caller(partner_id, known_id)
+        caller = Caller(partner_id, known_id)
+        if not for_shopper:
+            return caller
+        session = token(headers.get(b"x-customer-token"))
+        return self.pace(caller, engine.keyring.digest(session or "")) or caller
+
+    def pace(self, caller: Caller, whose: object) -> TooMany | None:
+        """Count one request of a shopper, known by a token's digest or by an address."""
+        wait_s = self._shoppers.wait_s((caller.partner_id, caller.store_id, whose))
+        return TooMany(wait_s) if wait_s else None
 
     def shopper(self, headers: dict[bytes, bytes], caller: Caller) -> Shopper | Refusal:
         """The customer's session, on the caller's store. Raises StorageFault."""

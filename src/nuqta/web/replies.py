@@ -27,6 +27,7 @@ Fields: TypeAlias = Mapping[str, Sequence[str]]
 """Sentences by the name of the field they are about, as it was sent."""
 
 VARY: Final = (b"vary", b"Accept-Language")
+_CHALLENGE: Final = (b"www-authenticate", b"Bearer")  # RFC 9110 wants one with every 401
 _NO_STORE: Final = (b"cache-control", b"no-store")
 JSON: Final = (b"content-type", b"application/json")
 _encode = msgspec.json.encode
@@ -68,6 +69,8 @@ def refused(
     wait = retry_after_s or refusal.retry_after_s
     if wait:
         headers.append((b"retry-after", str(wait).encode()))
+    if status == 401:
+        headers.append(_CHALLENGE)
     if allow:
         headers.append((b"allow", allow.encode()))
     return status, headers, body

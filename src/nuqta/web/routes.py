@@ -41,7 +41,8 @@ Handler: TypeAlias = Callable[[Request], Awaitable[dict[str, Any] | Refusal | In
 class Route(msgspec.Struct, frozen=True):
     """One row: method, path with {names}, who may call under which scope, handler, sentence.
 
-    `fields` are the names that a body may have.
+    `fields` are the names that a body may have. `paced_by` are those of them by whose value the
+    route's pace is counted, where no token says whose it is.
     """
 
     method: str
@@ -51,6 +52,7 @@ class Route(msgspec.Struct, frozen=True):
     handler: Handler
     sentence: str
     fields: tuple[str, ...] = ()
+    paced_by: tuple[str, ...] = ()
 
 
 def pattern_of(path: str) -> re.Pattern[str]:

@@ -11,3 +11,7 @@ ON CONFLICT (name) DO UPDATE SET value = excluded.value;
 -- Set such a number where it grows.
 INSERT INTO meta (name, value) VALUES (:name, :value)
 ON CONFLICT (name) DO UPDATE SET value = excluded.value WHERE excluded.value > meta.value;
+
+-- name: has_tokens
+-- store-wide: whether any token was ever given that a lost key would end.
+SELECT EXISTS (SELECT 1 FROM partner_tokens) OR EXISTS (SELECT 1 FROM sessions);
