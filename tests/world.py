@@ -140,10 +140,12 @@ class World:
         """All three customers."""
         return (self.aisha, self.badr, self.clara)
 
-    def customer(self, store: Store, customer_id: int, name: str = "Somebody") -> Shopper:
+    def customer(
+        self, store: Store, customer_id: int, name: str = "Somebody", email: str = ""
+    ) -> Shopper:
         """One more customer of a store."""
         return self.engine.door.write_now(
-            "customer", lambda tx: self._customer(tx, store, customer_id, name)
+            "customer", lambda tx: self._customer(tx, store, customer_id, name, email)
         )
 
     def login(self, shopper: Shopper) -> str:
