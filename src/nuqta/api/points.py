@@ -117,10 +117,8 @@ class PointsRoute:
         return self._refused(account, headers, rid)
 
     def _account(self, store: str, headers: dict[bytes, bytes]) -> Account | Refusal | TooMany:
-        sent, session = (
-            bearer(headers.get(b"authorization")),
-            token(headers.get(b"x-customer-token")),
-        )
+        sent = bearer(headers.get(b"authorization"))
+        session = token(headers.get(b"x-customer-token"))
         store_id, store_uuid = named(store)
         digest = self._digest(session or "")
         dkey = dkey_in(session) if session else NO_DKEY
@@ -143,7 +141,7 @@ class PointsRoute:
         if now - used_at > HOUR_US:
             self._note_use(dkey, digest, now)
         account = account_from(row[7:])
-        if now < account.next_change_at:
+        if max(now, account.recorded_at) < account.next_change_at:
             return account
         return account_now(self._engine, account.key, now) or refusals.SESSION_INVALID
 
