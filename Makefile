@@ -5,6 +5,7 @@
 # again. `make clean` starts from nothing.
 
 PYTHON ?= python3
+PORT   ?= 8080
 VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
@@ -19,10 +20,12 @@ DEV_STAMP := $(VENV)/.dev-stamp
 
 help: ## List every task with a sentence.
 	@echo "make TASK, where TASK is one of:"
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' Makefile
 
+# Whoever ends the demo with Ctrl+C (130) is not to read that something failed.
 demo: $(RUN_STAMP) ## Start a server with a sample store and real orders, to look around in.
-	$(BIN)/nuqta demo
+	@echo $(BIN)/nuqta demo --port $(PORT)
+	@trap : INT; $(BIN)/nuqta demo --port "$(PORT)" || [ $$? -eq 130 ]
 
 test: $(DEV_STAMP) ## Run the whole test suite.
 	$(BIN)/python -m pytest

@@ -19,14 +19,29 @@ from tests.cli.terminal import Terminal, run
 def test_init_may_be_run_again(tmp_path: Path) -> None:
     shop = Terminal(tmp_path / "books.db")
     first = shop.value("init")
-    assert list(first) == ["db", "schema"]
-    assert first["db"] == shop.db
+    assert list(first) == ["db", "schema", "key"]
+    assert (first["db"], first["key"]) == (shop.db, shop.db + ".key")
     key = (tmp_path / "books.db.key").read_text()
     shop.store = str(shop.value("store", "create", "--name", "x")["id"])
     assert shop.value("init") == first
     assert (tmp_path / "books.db.key").read_text() == key
     assert shop.value("program", "show", "--store", shop.store)["on"] is True
-    assert "books.db.key" in shop.run("init").out
+    block = shop.run("init").out.splitlines()[1:4]
+    assert [line.split()[0] for line in block] == ["db", "schema", "key"]
+
+
+def test_a_lost_key_is_made_anew_only_when_told(tmp_path: Path) -> None:
+    shop = Terminal(tmp_path / "books.db")
+    key = Path(shop.value("init")["key"])
+    key.unlink()
+    shop.value("init")  # there were no tokens that it could end
+    shop.store = str(shop.value("store", "create", "--name", "x")["id"])
+    shop.value("partner", "create", "--name", "x", "--store", shop.store)
+    key.unlink()
+    assert "--new-key" in shop.no(1, "init")
+    assert not key.exists()
+    assert shop.value("init", "--new-key")["key"] == str(key)
+    shop.value("partner", "create", "--name", "x", "--store", shop.store)
 
 
 def test_init_needs_no_key_file_where_a_secret_is_set(
@@ -34,7 +49,7 @@ def test_init_needs_no_key_file_where_a_secret_is_set(
 ) -> None:
     monkeypatch.setenv("NUQTA_SECRET", "s" * 32)
     shop = Terminal(tmp_path / "books.db")
-    shop.value("init")
+    assert shop.value("init")["key"] is None
     assert not (tmp_path / "books.db.key").exists()
     assert shop.value("audit")["ok"] is True
 
@@ -126,3 +141,20 @@ def test_settings_are_listed(monkeypatch: pytest.MonkeyPatch) -> None:
     for row in TABLE:
         assert row.name in people
     assert "do-not-show" not in people + str(rows)
+
+
+def test_settings_can_be_read_in_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    told = run("settings").out
+    assert max(map(len, told.splitlines())) <= 60
+    assert "NUQTA_SECRET = (empty)\n" in told
+
+
+def test_a_misspelt_setting_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run("settings").err == ""
+    monkeypatch.setenv("NUQTA_BACTH", "9")
+    monkeypatch.setenv("NUQTA_X", "9")
+    outcome = run("settings", "--json")
+    assert outcome.code == 0
+    assert outcome.err.count("\n") == 1
+    assert "NUQTA_BACTH (did you mean NUQTA_BATCH?), NUQTA_X" in outcome.err

@@ -15,7 +15,8 @@ EVERY_COMMAND = [
     ("init",), ("sweep",), ("audit",), ("settings",), ("serve",), ("demo",), ("clock", "accept"),
     ("store", "create"), ("program", "set"), ("program", "show"), ("partner", "create"),
     ("partner", "install"), ("customer", "create"), ("customer", "login"), ("points", "adjust"),
-    ("points", "show"), ("import", "customers"), ("import", "orders"),
+    ("points", "show"), ("import", "customers"), ("import", "orders"), ("store", "list"),
+    ("partner", "uninstall"), ("partner", "list"), ("customer", "show"),
 ]  # fmt: skip
 
 
@@ -47,6 +48,9 @@ def test_nuqta_db_names_the_books(shop: Terminal, monkeypatch: pytest.MonkeyPatc
     assert run("program", "show", "--store", shop.store).code == 0
     monkeypatch.setenv("NUQTA_DB", f"sqlite:///{shop.db}")
     assert run("program", "show", "--store", shop.store).code == 0
+    monkeypatch.setenv("NUQTA_DB", " ")
+    assert shop.value("settings")[0]["is_set"] is False
+    assert json.loads(run("settings", "--json").out)[0]["value"] == "nuqta.db"
     monkeypatch.setenv("NUQTA_DB", "elsewhere.db")
     assert run("--db", shop.db, "program", "show", "--store", shop.store).code == 0
 
@@ -79,7 +83,7 @@ def test_what_is_not_understood_is_a_misuse(line: list[str]) -> None:
 def test_errors_are_a_sentence_with_json_too(shop: Terminal) -> None:
     outcome = shop.run("points", "show", "--store", "1", "--customer", "1", "--json")
     assert (outcome.code, outcome.out) == (1, "")
-    assert one_sentence(outcome.err) == "There is no such store for this application."
+    assert one_sentence(outcome.err) == "there is no store 1"
 
 
 @pytest.mark.parametrize(
@@ -106,7 +110,8 @@ def test_a_torn_page_is_a_sentence(shop: Terminal) -> None:
 
 def test_a_lost_key_is_a_sentence(shop: Terminal) -> None:
     Path(shop.db + ".key").unlink()
-    assert "NUQTA_SECRET" in shop.no(1, "sweep")
+    line = ("customer", "login", "--store", shop.store, "--customer", "1")
+    assert "NUQTA_SECRET" in shop.no(1, *line)
 
 
 @pytest.mark.parametrize(
@@ -121,7 +126,38 @@ def test_a_setting_outside_its_limits_is_a_misuse(
 
 def test_a_short_secret_is_refused(shop: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NUQTA_SECRET", "short")
-    shop.no(1, "audit")
+    shop.no(1, "customer", "login", "--store", shop.store, "--customer", "1")
+
+
+def test_a_fault_is_told_without_what_the_store_was_doing(shop: Terminal) -> None:
+    Path(shop.db).write_bytes(Path(shop.db).read_bytes()[:4096] + b"\xff" * 200_000)
+    for line in (("points", "show", "--store", shop.store, "--customer", "1"), ("store", "list")):
+        said = shop.no(1, *line)
+        assert not said.startswith("a read")
+        assert not said.endswith(".")
+
+
+@pytest.mark.parametrize(
+    "line", [["nothing"], ["store", "create"], ["init", "--no-such"], ["init", "--db"], ["--json"]]
+)
+def test_misuses_read_alike(line: list[str]) -> None:
+    said = one_sentence(run(*line).err)
+    assert said[0].islower()
+    assert not said.endswith(".")
+
+
+def test_help_is_a_word_too() -> None:
+    assert run("help") == run("--help")
+    assert run("help", "partner", "create") == run("partner", "create", "--help")
+    assert run("help", "nothing").code == 2
+
+
+def test_a_narrow_terminal_gets_plain_help(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "╭" in run("store", "--help").out
+    monkeypatch.setenv("COLUMNS", "40")
+    told = run("store", "--help").out
+    assert "╭" not in told
+    assert max(map(len, told.splitlines())) <= 60
 
 
 # -- as a process ----------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -67,6 +68,7 @@ BAD = {
     "no order number": ",1,2026-01-01,1",
     "an order number with a space": "x y,1,2026-01-01,1",
     "an order number too long": f"{'x' * 65},1,2026-01-01,1",
+    "an order number with a sign": "x+y,1,2026-01-01,1",
     "a null character": "x\0,1,2026-01-01,1",
     "a field too few": "x,1,2026-01-01",
     "a field too many": "x,1,2026-01-01,1,1",
@@ -140,6 +142,85 @@ def test_a_quote_that_never_ends_is_one_bad_row(shop: Terminal) -> None:
     assert told["refused"][0]["line"] == 3
 
 
+def test_order_numbers_of_any_script(shop: Terminal) -> None:
+    composed, loose = "Caf\u00e9-1", "Cafe\u0301-1"
+    rows = [composed, loose, "#1001", "طلب_١", "注文/2", "ü" * 64]
+    told = orders(shop, HEADER + "".join(f"{one},1,2026-01-01,1\n" for one in rows))
+    assert (told["new"], told["known"], told["refused"]) == (5, 1, [])
+    (bad,) = orders(shop, HEADER + "a b,1,2026-01-01,1\n")["refused"]
+    said = "'a b' is not an order number: 1 to 64 letters, digits and . _ / # -"
+    assert bad["reason"] == said
+
+
+def test_a_strict_import_tells_of_everything_in_one_go(shop: Terminal) -> None:
+    rows = (
+        "a,1,2026-01-01,1", "b,1,soon,1", "a,2,2026-01-01,1", "c,1,2999-01-01,1", "d,x,2026-01-01,1"
+    )  # fmt: skip
+    told = orders(shop, HEADER + "\n".join(rows) + "\n", "--strict", code=1)
+    assert [bad["line"] for bad in told["refused"]] == [3, 4, 5, 6]
+    assert (told["read"], told["new"], told["known"]) == (5, 0, 0)
+    assert told["refused"][1]["reason"] == "an order with this number belongs to another customer"
+    assert available(shop, 1) == 0
+
+
+def test_a_missing_column_is_named_beside_those_there_are(shop: Terminal) -> None:
+    line = ("import", "orders", write(shop, "a,b,customer_id,placed_on,total\n"))
+    said = shop.no(1, *line, "--store", shop.store)
+    assert said.endswith(
+        "lacks the column order_number; it has: a, b, customer_id, placed_on, total"
+    )
+    write(shop, HEADER.replace(",", ";"))
+    said = shop.no(1, *line, "--store", shop.store)
+    assert said.endswith("columns are separated by commas here")
+    write(shop, "total," + HEADER)
+    assert "the column total more than once" in shop.no(1, *line, "--store", shop.store)
+
+
+def test_bytes_that_are_no_text_are_named_by_their_line(shop: Terminal) -> None:
+    for many in 1, 5000:
+        rows = "".join(f"{n},1,2026-01-01,1\n" for n in range(many)).encode()
+        file = write(shop, HEADER.encode() + rows + b"x,1,2026-01-01,\xff\n")
+        said = shop.no(1, "import", "orders", file, "--store", shop.store)
+        assert f"file.csv, line {many + 2}, is not UTF-8 text" in said
+        assert "codec" not in said
+
+
+def test_a_folder_is_no_file(shop: Terminal) -> None:
+    folder = str(Path(shop.db).parent)
+    assert "is a folder" in shop.no(2, "import", "orders", folder, "--store", shop.store)
+
+
+def test_a_file_without_permission_is_a_sentence(shop: Terminal) -> None:
+    file = write(shop, HEADER)
+    Path(file).chmod(0)
+    if os.geteuid() == 0:  # root may read every file
+        assert shop.value("import", "orders", file, "--store", shop.store)["read"] == 0
+        return
+    said = shop.no(1, "import", "orders", file, "--store", shop.store)
+    assert said.endswith("file.csv cannot be read: permission denied")
+
+
+def test_an_import_that_is_interrupted_says_how_to_go_on(shop: Terminal) -> None:
+    pipe = Path(shop.db).with_name("pipe")
+    os.mkfifo(pipe)
+    line = [sys.executable, "-m", "nuqta", "--db", shop.db, "import", "orders", str(pipe)]
+    with (
+        subprocess.Popen(
+            [*line, "--store", shop.store],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as running,
+        pipe.open("w") as rows,
+    ):  # it opens once it is read from
+        rows.write(HEADER)
+        rows.flush()
+        running.send_signal(signal.SIGINT)
+        out, err = running.communicate(timeout=20)
+    assert (running.returncode, out) == (130, "")
+    assert err == "stopped; run it again to go on\n"
+
+
 def test_an_order_twice_in_a_file_counts_once(shop: Terminal) -> None:
     row = "a,1,2026-01-01,5\n"
     assert orders(shop, HEADER + row + row) == {"read": 2, "new": 1, "known": 1, "refused": []}
@@ -173,7 +254,7 @@ def test_orders_of_a_program_that_is_off_are_refused(shop: Terminal) -> None:
     shop.value("program", "set", "--store", shop.store, "--off")
     file = write(shop, HEADER + "a,1,2026-01-01,1\n")
     assert "is off" in shop.no(1, "import", "orders", file, "--store", shop.store)
-    assert "no such store" in shop.no(1, "import", "orders", file, "--store", "7")
+    assert "there is no store 7" in shop.no(1, "import", "orders", file, "--store", "7")
 
 
 def test_customers_are_made_once(shop: Terminal) -> None:
@@ -183,10 +264,20 @@ def test_customers_are_made_once(shop: Terminal) -> None:
     assert people(shop, "name,customer_id\nEve,12\n")["new"] == 1
 
 
+def test_people_hear_how_many_known_customers_were_filled_in(shop: Terminal) -> None:
+    people(shop, "name,customer_id\nEve,12\nAdam,13\n")
+    file = write(shop, PEOPLE + "12,Eve,e@example.com,\n13,Adam,,\n")
+    line = ("import", "customers", file, "--store", shop.store)
+    assert "  known    2 (filled in: 1)\n" in shop.run(*line).out
+    assert "filled" not in shop.run(*line).out
+    assert list(shop.value(*line)) == ["read", "new", "known", "refused"]
+
+
 @pytest.mark.parametrize(
     "row",
     [
         "0,Eve,,", "x,Eve,,", f"{2**53},Eve,,", "20,,,", "20,Eve,nobody,", "20,Eve,,123",
+        "20,Eve,,0501234567",
         "20,Eve,c@example.com,", "20,E\0ve,,", f"20,{'x' * 201},,", ",Eve,,", "20,Eve,", "٣,Eve,,",
     ],
 )  # fmt: skip
@@ -221,13 +312,15 @@ def test_a_pipe_can_be_imported(shop: Terminal) -> None:
     assert told == {"read": 1500, "new": 1500, "known": 0, "refused": []}
 
 
-def test_a_terminal_sees_a_bar(shop: Terminal) -> None:
+@pytest.mark.parametrize(("columns", "has_bar"), [("100", True), ("60", False)])
+def test_a_terminal_sees_a_bar(shop: Terminal, columns: str, has_bar: bool) -> None:
     rows = "".join(f"{n},{n},2026-01-01,1\n" for n in range(1, 3001))
     ours, theirs = os.openpty()
     done = subprocess.run(
         [sys.executable, "-m", "nuqta", "--db", shop.db, "import", "orders",
          write(shop, HEADER + rows), "--store", shop.store, "--json"],
         stdout=subprocess.PIPE, stderr=theirs, check=True,
+        env={**os.environ, "COLUMNS": columns, "TERM": "xterm"},
     )  # fmt: skip
     seen = os.read(ours, 100_000).decode()
     os.close(ours)
@@ -235,6 +328,8 @@ def test_a_terminal_sees_a_bar(shop: Terminal) -> None:
     assert json.loads(done.stdout)["new"] == 3000
     assert "Importing orders" in seen
     assert "a second" in seen
+    assert "left" in seen
+    assert ("━" in seen) is has_bar
 
 
 def test_a_process_prints_one_value_and_nothing_else(shop: Terminal) -> None:

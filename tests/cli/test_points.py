@@ -8,7 +8,7 @@ from nuqta.engine.engine import open_engine
 from nuqta.ledger.account import dkey_of
 from nuqta.ledger.commands import Spend
 from nuqta.settings import Settings
-from tests.cli.terminal import Terminal
+from tests.cli.terminal import Terminal, run
 
 SHOWN = ["available", "pending", "held", "owed", "used", "version"]
 
@@ -60,12 +60,12 @@ def test_a_key_counts_once(shop: Terminal) -> None:
     assert again == {**first, "replayed": True}
     assert "nothing changed now" in shop.run(*shop.adjust("+", "10", "--key", "k")).out
     said = shop.no(1, *shop.adjust("+", "11", "--key", "k"))
-    assert said == "This key was already used for something else."
+    assert said == "this key was already used for something else"
     assert (show(shop)["available"], show(shop)["version"]) == (15, 2)
 
 
 def test_a_refusal_is_remembered_under_its_key(shop: Terminal) -> None:
-    said = "The customer does not have enough available points."
+    said = "the customer does not have enough available points"
     assert shop.no(1, *shop.adjust("-", "10", "--key", "k")) == said
     shop.value(*shop.adjust("+", "10"))
     assert shop.no(1, *shop.adjust("-", "10", "--key", "k")) == said
@@ -104,7 +104,7 @@ def test_an_adjustment_that_cannot_be_is_a_misuse(shop: Terminal, more: list[str
 
 
 def test_an_unknown_customer_is_refused(shop: Terminal) -> None:
-    said = "This store has no such customer."
+    said = "there is no customer 404 in Dates and Coffee"
     assert shop.no(1, "points", "show", "--store", shop.store, "--customer", "404") == said
     assert shop.no(1, *shop.adjust("+", "1", "--customer", "404")) == said
 
@@ -144,3 +144,13 @@ def test_the_books_of_earlier(shop: Terminal) -> None:
 )  # fmt: skip
 def test_an_instant_that_cannot_be_is_a_misuse(shop: Terminal, more: list[str]) -> None:
     shop.no(2, "points", "show", "--store", shop.store, "--customer", "1", *more)
+
+
+def test_the_help_tells_the_two_clocks_and_the_words_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    told = " ".join(run("points", "show", "--help").out.split())
+    assert "What counted at that instant. A date is its first moment in the store's" in told
+    assert "As the books stood at that instant. A date is its first moment" in told
+    assert "+ or add; - or deduct or subtract" in " ".join(
+        run("points", "adjust", "--help").out.split()
+    )

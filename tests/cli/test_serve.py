@@ -3,10 +3,12 @@
 import json
 import os
 import shlex
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +18,7 @@ from typing import Any
 import pytest
 
 from tests.cli.terminal import Terminal, bare_environment, run
+from tests.tidy import ROOT
 
 
 def free_port() -> int:
@@ -67,7 +70,8 @@ def test_the_demo_prints_calls_that_work_and_leaves_nothing(
             assert body["points"]["available_poitns"] > 0
             assert body["points"]["used_poitns"] > 0
         process.send_signal(how)
-        _, err = process.communicate(timeout=20)
+        rest, err = process.communicate(timeout=20)
+        assert "Content-Language" in rest
         assert process.returncode == 128 + how
         assert "Traceback" not in err
     assert os.listdir(tmp_path) == []
@@ -92,10 +96,52 @@ def test_the_demo_can_be_kept(tmp_path: Path) -> None:
 def test_a_port_that_is_taken_is_a_sentence(shop: Terminal) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        assert port in shop.no(1, "serve", "--port", port)
+        said = shop.no(1, "serve", "--port", port)
+        assert f"port {port} of 127.0.0.1 is taken" in said
+        assert "make demo" not in said
         outcome = run("demo", "--port", port)
         assert (outcome.code, outcome.out) == (1, "")
-        assert port in outcome.err
+        assert f"port {port} of 127.0.0.1 is taken" in outcome.err
+        other = int(port) + 1 if int(port) < 65535 else int(port) - 1
+        assert f"--port {other} or PORT={other} make demo" in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("how", "codes"), [(signal.SIGINT, [130]), (signal.SIGTERM, [-signal.SIGTERM])]
+)
+def test_serve_says_when_it_answers_and_when_it_has_stopped(
+    shop: Terminal, how: signal.Signals, codes: list[int]
+) -> None:
+    address = f"http://127.0.0.1:{free_port()}"
+    line = [sys.executable, "-m", "nuqta", "serve", "--db", shop.db]
+    with subprocess.Popen(
+        [*line, "--port", address.rpartition(":")[2]], env=bare_environment(),
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        assert process.stderr is not None
+        ready = process.stderr.readline()
+        assert ready == f"nuqta serves {shop.db} at {address}; Ctrl+C ends it\n"
+        with pytest.raises(urllib.error.HTTPError) as answer:
+            urllib.request.urlopen(address, timeout=10)
+        answer.value.close()
+        process.send_signal(how)
+        out, err = process.communicate(timeout=20)
+    assert (process.returncode in codes, out) == (True, ""), (process.returncode, out, err)
+    assert err.splitlines()[-1] == "nuqta has stopped"
+    assert "Traceback" not in err
+
+
+def test_serve_notices_a_misspelt_setting(shop: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NUQTA_BACTH", "9")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        outcome = shop.run("serve", "--port", str(taken.getsockname()[1]))
+    assert "NUQTA_BACTH (did you mean NUQTA_BATCH?)" in outcome.err.splitlines()[0]
+
+
+def test_the_demo_claims_no_database_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    assert "NUQTA_DB" not in run("demo", "--help").out
+    assert "NUQTA_DB" in run("serve", "--help").out
 
 
 def test_serve_needs_books(tmp_path: Path) -> None:
@@ -116,4 +162,17 @@ def test_serve_misused(shop: Terminal, more: list[str]) -> None:
 
 
 def test_codes_are_not_logged_on_a_public_address(shop: Terminal) -> None:
-    assert "NUQTA_DELIVERY" in shop.no(1, "serve", "--host", "0.0.0.0")
+    assert "NUQTA_DELIVERY" in shop.no(1, "serve", "--host", "0.0.0.0", "--port", str(free_port()))
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
+def test_make_lists_its_tasks_and_takes_a_port() -> None:
+    env = {name: text for name, text in bare_environment().items() if not name.startswith("MAKE")}
+    listed = subprocess.run(["make"], cwd=ROOT, env=env, capture_output=True, text=True, check=True)
+    tasks = listed.stdout.splitlines()[1:]
+    assert {line.index(line[2:].split(maxsplit=1)[1]) for line in tasks} == {13}
+    told = subprocess.run(
+        ["make", "--dry-run", "demo"], cwd=ROOT, env={**env, "PORT": "8123"},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert '--port "8123"' in told.stdout

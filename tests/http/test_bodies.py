@@ -178,6 +178,7 @@ INVALID = {
     "mobile a text": ({"mobile": "call me"}, "mobile"),
     "mobile too short": ({"mobile": "123"}, "mobile"),
     "mobile too long": ({"mobile": "1" * 16}, "mobile"),
+    "mobile without its country": ({"mobile": "0501234567"}, "mobile"),
     "mobile negative": ({"mobile": -966501234567}, "mobile"),
     "mobile a fraction": ({"mobile": 5.5}, "mobile"),
     "mobile 10**400": ({"mobile": 10**400}, "mobile"),

@@ -14,6 +14,7 @@ from uvicorn.supervisors import Multiprocess
 
 from nuqta.api.app import App
 from nuqta.engine.engine import database_path, open_engine
+from nuqta.engine.tokens import key_file
 from nuqta.settings import Settings
 from nuqta.storage.faults import CannotStart
 from nuqta.storage.gates import check_file, was_left_open
@@ -46,6 +47,9 @@ def serve(
     _check_what_was_left(path, settings.check_mebibytes)
     with open_engine(settings) as engine:  # every gate is tried before the port is taken
         _ = engine.keyring
+    key = key_file(path)
+    if not settings.secret and key.stat().st_mode & 0o077:
+        _log.warning("%s can be read by others: it should have mode 0600", key)
     config = uvicorn.Config(**wire(), workers=workers)
     listener = _bind(host, port)
     if workers == 1:

@@ -8,9 +8,11 @@ sentence on stderr; a traceback is a defect.
 """
 
 import os
+import re
 import sys
 from collections.abc import Sequence
 from io import TextIOWrapper
+from shutil import get_terminal_size
 from typing import Annotated
 
 import typer
@@ -26,11 +28,16 @@ from nuqta.cli.frame import (
     Refused,
     commands,
     complain,
+    plain,
     write_json,
 )
-from nuqta.storage.faults import StorageFault
+from nuqta.storage.faults import CannotStart, StorageFault
 
 _INTERRUPTED = 130
+_PANELS_WIDTH_LEAST = 70
+"""Columns below which the help is plain text: its panels would break every word."""
+_DOING = re.compile(r"[a-z ]{1,40}: ")
+"""What the store was doing when it met a fault: its log wants to know, people do not."""
 
 
 def build() -> typer.Typer:
@@ -41,22 +48,27 @@ def build() -> typer.Typer:
         part.register(app)
     for noun in (store, program, partner, customer, points, imports):
         app.add_typer(noun.app)
+    if get_terminal_size().columns < _PANELS_WIDTH_LEAST:
+        app.rich_markup_mode = None
     return app
 
 
 def main(args: Sequence[str] | None = None) -> int:
     """Run one command line (`args`, or the process's own) and return its exit code."""
     _escape_what_cannot_be_shown()
+    words = list(sys.argv[1:] if args is None else args)
+    if words[:1] == ["help"]:  # `nuqta help partner` is `nuqta partner --help`
+        words = [*words[1:], "--help"]
     try:
-        code = get_command(build())(args, prog_name="nuqta", standalone_mode=False)
+        code = get_command(build())(words, prog_name="nuqta", standalone_mode=False)
         sys.stdout.flush()
         return code if isinstance(code, int) else 0
     except (Misused, Refused) as no:
         return complain(str(no), no.exit_code)
     except typer.TyperException as misuse:
-        return complain(misuse.format_message(), misuse.exit_code)
+        return complain(plain(misuse.format_message()), misuse.exit_code)
     except StorageFault as fault:
-        return complain(str(fault), 1)
+        return complain(_said(fault), 1)
     except KeyboardInterrupt:
         return _INTERRUPTED
     except BrokenPipeError:
@@ -64,12 +76,21 @@ def main(args: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except OSError as fault:
-        return complain(str(fault), 1)
+        what = f"{fault.filename}: " if fault.filename else ""
+        return complain(what + (fault.strerror or str(fault)).lower(), 1)
     except Exception as fault:
         if type(fault).__module__ != "apsw":
             raise
         # SQLite's own words for a file that cannot be read, met outside a transaction.
         return complain(f"the database cannot be read: {fault}", 1)
+
+
+def _said(fault: StorageFault) -> str:
+    """The sentence of a fault, without what the store was doing when it met it."""
+    if isinstance(fault, CannotStart):
+        return str(fault)
+    doing = _DOING.match(str(fault))
+    return str(fault)[doing.end() if doing else 0 :]
 
 
 def _escape_what_cannot_be_shown() -> None:

@@ -6,7 +6,16 @@ from typing import Annotated
 import msgspec
 import typer
 
-from nuqta.cli.frame import Frame, command, commands, complain, find_store, show, write_json
+from nuqta.cli.frame import (
+    Frame,
+    command,
+    commands,
+    complain,
+    find_store,
+    show,
+    warn_of_unknown_settings,
+    write_json,
+)
 
 _SHOWN_MAX = 20
 
@@ -22,18 +31,31 @@ def register(app: typer.Typer) -> None:
     app.add_typer(clock)
 
 
-def init(frame: Frame) -> None:
+def init(
+    frame: Frame,
+    new_key: Annotated[
+        bool,
+        typer.Option(
+            "--new-key",
+            help="Make a new key where it was lost, which makes every token invalid.",
+            show_default=False,
+        ),
+    ] = False,
+) -> None:
     """Make the database and its key, or bring an old database up to date."""
     from nuqta.engine.engine import make
     from nuqta.engine.tokens import key_file
     from nuqta.storage.migrate import steps
 
     chosen = frame.settings()
-    path = make(chosen)
-    value = {"db": chosen.db, "schema": len(steps())}
-    lines: list[str | dict[str, object]] = ["The books are ready.", value]
-    if not chosen.secret:
-        lines.append({"key": str(key_file(path))})
+    path = make(chosen, new_key=new_key)
+    key = None if chosen.secret else str(key_file(path))
+    value = {"db": chosen.db, "schema": len(steps()), "key": key}
+    lines: list[str | dict[str, object]] = ["The books are ready."]
+    if key is None:
+        lines.append({**value, "key": "(in NUQTA_SECRET)"})
+    else:
+        lines.append(value)
         lines.append("Keep a copy of the key file: without it every token must be made anew.")
     frame.answer(value, lines)
 
@@ -68,7 +90,9 @@ def audit(
     else:
         show(["The books are NOT in order.", counted, *report.violations[:_SHOWN_MAX]])
     if not report.ok:
-        raise typer.Exit(complain(f"the audit found {len(report.violations)} violations", 1))
+        count = len(report.violations)
+        words = "violation" if count == 1 else "violations"
+        raise typer.Exit(complain(f"the audit found {count:,} {words}", 1))
 
 
 def settings(frame: Frame) -> None:
@@ -76,19 +100,20 @@ def settings(frame: Frame) -> None:
     from nuqta.settings import TABLE
 
     chosen = frame.settings()
+    warn_of_unknown_settings()
     rows = [
         {
             "name": f"NUQTA_{row.name}",
             "value": _shown(row.name, getattr(chosen, row.name.lower())),
             "default": row.default,
-            "is_set": f"NUQTA_{row.name}" in os.environ,
+            "is_set": _is_set(f"NUQTA_{row.name}"),
             "sentence": row.sentence,
         }
         for row in TABLE
     ]
     lines: list[str | dict[str, object]] = []
     for row in rows:
-        lines.append(f"{row['name']} = {row['value']}")
+        lines.append(f"{row['name']} = {'(empty)' if row['value'] == '' else row['value']}")
         lines.append({"": row["sentence"]})
     frame.answer(rows, lines)
 
@@ -104,6 +129,12 @@ def accept(frame: Frame) -> None:
         engine.door.write_now("accept clock", lambda tx: accept_clock(tx, now))
     value = {"accepted_at": format_instant(now)}
     frame.answer(value, ["The clock is accepted.", value])
+
+
+def _is_set(name: str) -> bool:
+    """Whether the environment sets it; an empty NUQTA_DB is as good as none."""
+    text = os.environ.get(name)
+    return text is not None and (name != "NUQTA_DB" or bool(text.strip()))
 
 
 def _shown(name: str, value: object) -> object:

@@ -6,11 +6,9 @@ yesterday. One customer has also spent points, so that both numbers of the balan
 
 import csv
 import signal
-import socket
 import sys
-import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from importlib.resources import files
@@ -33,7 +31,6 @@ from nuqta.storage.faults import CannotStart
 ZONE: Final = "Asia/Riyadh"
 _NAME: Final = "Noura"
 _LIFE_DAYS: Final = 365
-_LOOK_SECONDS: Final = 0.05
 
 
 class Shop(msgspec.Struct, frozen=True):
@@ -64,8 +61,7 @@ def run(frame: Frame, host: str, port: int, keep: str | None) -> None:
         make(settings)
         with open_engine(settings) as engine:
             shop = furnish(engine, workshop)
-        with _told_when_open(host, port, lambda: tell(frame, shop, host, port, keep)):
-            serve(settings, host, port, 1)
+        serve(settings, host, port, 1, lambda: tell(frame, shop, host, port, keep))
 
 
 def furnish(engine: Engine, workshop: Path) -> Shop:
@@ -145,6 +141,12 @@ def tell(frame: Frame, shop: Shop, host: str, port: int, keep: str | None) -> No
         sys.stdout.write(f"\n{calls['en']}\n\n")
         show(["And in Arabic:"])
         sys.stdout.write(f"\n{calls['ar']}\n\n")
+        show(
+            [
+                "The numbers are the same in both languages; the answer's header Content-Language"
+                " tells them apart."
+            ]
+        )
         where = f"stays at {shop.db}" if keep is not None else "is gone when the demo ends"
         show([f"Press Ctrl+C to end. The database {where}."])
     sys.stdout.flush()
@@ -199,27 +201,3 @@ def _spend(engine: Engine, store: Store, customer_id: int) -> None:
             origin=ORIGIN, key="demo", reason="A redemption of the demo", points=points,
         )  # fmt: skip
         settled(engine.door.post_all([spend])[0].refusal or spend)
-
-
-@contextmanager
-def _told_when_open(host: str, port: int, told: Callable[[], None]) -> Iterator[None]:
-    """Call `told` from a thread once the port answers, unless the server has ended before."""
-    ended = threading.Event()
-    reached = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
-
-    def look() -> None:
-        while not ended.wait(_LOOK_SECONDS):
-            try:
-                socket.create_connection((reached, port), timeout=1).close()
-            except OSError:
-                continue
-            told()
-            return
-
-    thread = threading.Thread(target=look, name="nuqta-demo", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join()

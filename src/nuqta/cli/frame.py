@@ -10,14 +10,16 @@ import json
 import os
 import re
 import sys
+import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from nuqta.refusals import CUSTOMER_NOT_FOUND, STORE_NOT_FOUND, Refusal
-from nuqta.settings import Settings
+from nuqta.refusals import Refusal
+from nuqta.settings import TABLE, Settings
 
 if TYPE_CHECKING:
     from nuqta.engine.engine import Engine
@@ -76,6 +78,8 @@ class Frame:
     def settings(self, **forced: str) -> Settings:
         """The environment's settings, with `--db` and what a command forces. Misused on others."""
         environ = {**os.environ, **{f"NUQTA_{name}": text for name, text in forced.items()}}
+        if not environ.get("NUQTA_DB", "").strip():
+            environ.pop("NUQTA_DB", None)  # empty is as good as not set
         if self.db is not None and "DB" not in forced:
             environ["NUQTA_DB"] = self.db
         with understood():
@@ -114,7 +118,8 @@ def write_json(value: object) -> None:
 def show(lines: Iterable[str | Mapping[str, object]]) -> None:
     """Lines for people: a sentence as it is, a mapping as names and values in two columns.
 
-    Long values (tokens) stay on one line, whatever the width, so that they can be copied.
+    Long values (tokens) stay on one line, whatever the width, so that they can be copied; what
+    stands under no name is prose, and wrapped.
     """
     from rich.console import Console
     from rich.text import Text
@@ -126,11 +131,28 @@ def show(lines: Iterable[str | Mapping[str, object]]) -> None:
             continue
         width = max(map(len, line), default=0)
         for name, value in line.items():
-            text = f"{value:,}" if type(value) is int and name not in _NEVER_GROUPED else str(value)
+            if not name:
+                for part in textwrap.wrap(str(value), max(min(console.width, 100) - 4, 20)):
+                    console.print(Text(f"    {part}"), soft_wrap=True)
+                continue
+            text = _worded(name, value)
             console.print(Text.assemble((f"  {name:<{width}}  ", "dim"), text), soft_wrap=True)
 
 
-_NEVER_GROUPED = frozenset({"id", "store", "customer", "partner", "version", "revision", "schema"})
+def _worded(name: str, value: object) -> str:
+    """A value as people read it."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if value is None or value == "":
+        return "none"
+    if isinstance(value, int) and name not in _NEVER_GROUPED:
+        return f"{value:,}"
+    return str(value)
+
+
+_NEVER_GROUPED = frozenset(
+    {"id", "store", "customer", "partner", "partner_id", "version", "revision", "schema"}
+)
 """Numbers that are names: people copy them."""
 
 
@@ -139,7 +161,26 @@ def complain(sentence: str, code: int) -> int:
     line = " ".join(sentence.split())
     if line:
         sys.stderr.write(line + "\n")
+        sys.stderr.flush()
     return code
+
+
+def plain(sentence: str) -> str:
+    """A sentence from elsewhere in the terminal's style: a small letter first, no full stop."""
+    first = sentence[:1].lower() if sentence[1:2].islower() else sentence[:1]
+    return first + sentence[1:].removesuffix(".")
+
+
+def warn_of_unknown_settings() -> None:
+    """One line on stderr for names in the environment that look like settings and are none."""
+    known = [f"NUQTA_{row.name}" for row in TABLE]
+    said = []
+    for name in sorted(name for name in os.environ if name.startswith("NUQTA_")):
+        if name not in known:
+            meant = get_close_matches(name, known, n=1)
+            said.append(f"{name} (did you mean {meant[0]}?)" if meant else name)
+    if said:
+        complain(f"not known as settings, and left alone: {', '.join(said)}", 0)
 
 
 # -- commands --------------------------------------------------------------------------------------
@@ -162,7 +203,9 @@ def _within(context: typer.Context, db: DatabaseOption = None, is_json: JsonOpti
     context.obj = context.obj.within(db, is_json)
 
 
-def command(app: typer.Typer, name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def command(
+    app: typer.Typer, name: str, database_option: Any = DatabaseOption
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Make a function a command: its first argument is the frame, the others its own options."""
 
     def register(work: Callable[..., None]) -> Callable[..., None]:
@@ -176,7 +219,7 @@ def command(app: typer.Typer, name: str) -> Callable[[Callable[..., None]], Call
         parameters = [
             inspect.Parameter("context", kind, annotation=typer.Context),
             *[parameter.replace(kind=kind) for parameter in own],
-            inspect.Parameter("db", kind, default=None, annotation=DatabaseOption),
+            inspect.Parameter("db", kind, default=None, annotation=database_option),
             inspect.Parameter("is_json", kind, default=False, annotation=JsonOption),
         ]
         run.__dict__["__signature__"] = inspect.Signature(parameters)
@@ -190,19 +233,29 @@ def command(app: typer.Typer, name: str) -> Callable[[Callable[..., None]], Call
 
 # -- words and numbers -----------------------------------------------------------------------------
 @contextmanager
-def understood() -> Iterator[None]:
-    """A value that a rule below cannot understand is a misuse, in that rule's own sentence."""
+def understood(option: str = "") -> Iterator[None]:
+    """A value that a rule below cannot understand is a misuse, in that rule's own sentence.
+
+    `option` is what the sentence is about, where the rule cannot know it.
+    """
     try:
         yield
     except ValueError as error:
-        raise Misused(str(error)) from error
+        raise Misused(f"{option}: {error}" if option else str(error)) from error
 
 
 def settled(result: T | Refusal) -> T:
     """What a command gave back, where it was not refused."""
     if isinstance(result, Refusal):
-        raise Refused(result.text_en)
+        raise Refused(plain(result.text_en))
     return result
+
+
+def one_of(text: str | None, option: str, *words: str) -> str | None:
+    """One of the words, or None where the option was left out. Misused on anything else."""
+    if text is None or text in words:
+        return text
+    raise Misused(f"{option} takes {' or '.join(words)}, not {text[:40]!r}")
 
 
 def whole(text: str, option: str, least: int, most: int) -> int:
@@ -230,7 +283,14 @@ def find_store(tx: "Transaction", text: str) -> "Store":
     """The store that `--store` names by its id or UUID. Refused where there is none."""
     from nuqta.engine import stores
 
-    return settled(stores.find(tx, text) or STORE_NOT_FOUND)
+    found = stores.find(tx, text)
+    if found is None:
+        shown = text if _NAME.fullmatch(text) else repr(text[:40])
+        raise Refused(f"there is no store {shown}")
+    return found
+
+
+_NAME = re.compile(r"[\w-]{1,40}")
 
 
 def find_customer(tx: "Transaction", store: "Store", text: str) -> "Customer":
@@ -238,6 +298,9 @@ def find_customer(tx: "Transaction", store: "Store", text: str) -> "Customer":
     from nuqta.engine import customers
     from nuqta.loyalty.customers import checked_id
 
-    with understood():
+    with understood("--customer"):
         customer_id = checked_id(text)
-    return settled(customers.find(tx, store.store_id, customer_id) or CUSTOMER_NOT_FOUND)
+    found = customers.find(tx, store.store_id, customer_id)
+    if found is None:
+        raise Refused(f"there is no customer {customer_id} in {store.name}")
+    return found

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import msgspec
 import typer
 
 from nuqta.cli.frame import (
@@ -19,6 +18,7 @@ from nuqta.cli.frame import (
     commands,
     complain,
     find_store,
+    plain,
     settled,
 )
 
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 app = commands("Customers and orders from CSV files.", "import")
 
 _SHOWN_MAX = 10
+_BAR_WIDTH_LEAST = 70
+"""Columns below which the bar makes room for the numbers."""
+_INTERRUPTED = 130
 
 FileArgument = Annotated[str, typer.Argument(metavar="FILE.csv", help="UTF-8, with a header.")]
 StrictOption = Annotated[
@@ -64,19 +67,29 @@ def _run(frame: Frame, what: str, file: str, store: str, strict: bool) -> None:
                 result = settled(work(engine, path, found, strict=strict, progress=progress))
         except imports.Unreadable as error:
             raise Refused(str(error)) from error
+        except KeyboardInterrupt:
+            raise typer.Exit(complain("stopped; run it again to go on", _INTERRUPTED)) from None
         seconds = time.perf_counter() - began
-    frame.answer(msgspec.to_builtins(result), _summary(result, what, seconds))
+    value = {
+        "read": result.read,
+        "new": result.new,
+        "known": result.known,
+        "refused": [{"line": bad.line, "reason": plain(bad.reason)} for bad in result.refused],
+    }
+    frame.answer(value, _summary(result, what, seconds))
     if strict and result.refused:
-        raise typer.Exit(
-            complain(f"nothing was imported: {len(result.refused)} rows were refused", 1)
-        )
+        count = len(result.refused)
+        words = "row was" if count == 1 else "rows were"
+        raise typer.Exit(complain(f"nothing was imported: {count:,} {words} refused", 1))
 
 
 def _readable(file: str) -> Path:
     """The path of a file that is there. A missing one is a slip of the pen, not of the books."""
     path = Path(file)
     try:
-        is_there = path.exists() and not path.is_dir()
+        if file and path.is_dir():
+            raise Misused(f"{file!r} is a folder: give a file")
+        is_there = bool(file) and path.exists()
     except (OSError, ValueError):  # a name too long, or with a null character
         is_there = False
     if not is_there:
@@ -86,13 +99,16 @@ def _readable(file: str) -> Path:
 
 def _summary(result: "Result", what: str, seconds: float) -> list[str | dict[str, object]]:
     rate = result.read / seconds if seconds else 0
+    known = f"{result.known:,}"
+    if result.filled:
+        known += f" (filled in: {result.filled:,})"
     lines: list[str | dict[str, object]] = [
         f"Read {result.read:,} {what} in {seconds:.1f} seconds ({rate:,.0f} a second).",
-        {"new": result.new, "known": result.known, "refused": len(result.refused)},
+        {"new": result.new, "known": known, "refused": len(result.refused)},
     ]
     if result.refused:
         lines.append("Refused:")
-        lines.append({f"line {bad.line}": bad.reason for bad in result.refused[:_SHOWN_MAX]})
+        lines.append({f"line {bad.line}": plain(bad.reason) for bad in result.refused[:_SHOWN_MAX]})
         if len(result.refused) > _SHOWN_MAX:
             lines.append(f"… and {len(result.refused) - _SHOWN_MAX:,} more; --json lists them all.")
     return lines
@@ -112,14 +128,16 @@ def _bar(path: Path, what: str) -> Iterator[Callable[[int], None] | None]:
 
     from nuqta.engine.imports import TOLD_EVERY
 
+    console = Console(stderr=True)
+    bar = [BarColumn()] if console.width >= _BAR_WIDTH_LEAST else []
     with Progress(
         TextColumn(f"Importing {what}"),
-        BarColumn(),
+        *bar,
         TextColumn("{task.percentage:>3.0f} %"),
         TextColumn("{task.fields[rate]:>8,.0f} a second,"),
         TimeRemainingColumn(),
         TextColumn("left"),
-        console=Console(stderr=True),
+        console=console,
         transient=True,
     ) as progress:
         task = progress.add_task("", total=path.stat().st_size, rate=0)

@@ -1,12 +1,12 @@
 """`nuqta partner`: applications that call for stores, and the tokens they call with."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
-import msgspec
 import typer
 
 from nuqta.cli.frame import (
     Frame,
+    Refused,
     StoreOption,
     command,
     commands,
@@ -15,6 +15,7 @@ from nuqta.cli.frame import (
     understood,
     whole,
 )
+from nuqta.refusals import PARTNER_NOT_FOUND
 
 if TYPE_CHECKING:
     from nuqta.engine.partners import Installed
@@ -24,8 +25,15 @@ app = commands("Applications that call for stores.", "partner")
 
 ScopeOption = Annotated[
     list[str] | None,
-    typer.Option("--scope", metavar="SCOPE", help="What it may do; may be given again."),
+    typer.Option(
+        "--scope",
+        metavar="SCOPE",
+        help="What it may do; may be given again: loyalty_program.read, loyalty_program.read_write,"
+        " customers.read, customers.read_write, customers.login, orders.read, orders.read_write,"
+        " webhooks.read_write.",
+    ),
 ]
+PartnerOption = Annotated[str, typer.Option("--partner", metavar="ID", help="The partner's id.")]
 
 
 @command(app, "create")
@@ -39,8 +47,9 @@ def create(
     from nuqta.engine import partners
     from nuqta.loyalty.customers import checked_name
 
-    with understood():
+    with understood("--scope"):
         scopes = partners.checked_scopes(scope or ())
+    with understood("--name"):
         checked_name(name)
     with frame.open() as engine:
         found = find_store(engine.vault.reader(), store)
@@ -55,16 +64,19 @@ def create(
 @command(app, "install")
 def install(
     frame: Frame,
-    partner: Annotated[str, typer.Option(metavar="ID", help="The partner's id.")],
+    partner: PartnerOption,
     store: StoreOption,
     scope: ScopeOption = None,
 ) -> None:
-    """Install a partner on a further store; without --scope it may do what it may elsewhere."""
-    from nuqta.engine import partners
-    from nuqta.loyalty.customers import ID_MAX
+    """Install a partner on a further store, or give it further tokens where it is installed.
 
-    partner_id = whole(partner, "--partner", 1, ID_MAX)
-    with understood():
+    Without --scope it may do what it may there already, and on a further store what it may do
+    where it was installed first.
+    """
+    from nuqta.engine import partners
+
+    partner_id = _partner_id(partner)
+    with understood("--scope"):
         scopes = partners.checked_scopes(scope) if scope else ""
     with frame.open() as engine:
         found = find_store(engine.vault.reader(), store)
@@ -75,15 +87,81 @@ def install(
                 tx, engine.keyring, partner_id, found.store_id, scopes, now
             ),
         )
+    if made is PARTNER_NOT_FOUND:
+        raise Refused(f"there is no partner {partner_id}")
     _show_tokens(frame, settled(made), found)
 
 
-def _show_tokens(frame: Frame, made: "Installed", store: "Store") -> None:
+@command(app, "uninstall")
+def uninstall(frame: Frame, partner: PartnerOption, store: StoreOption) -> None:
+    """Take a partner off a store: all its tokens there end at once."""
+    from nuqta.engine import partners
+
+    partner_id = _partner_id(partner)
+    with frame.open() as engine:
+        found = find_store(engine.vault.reader(), store)
+        revoked = engine.door.write_now(
+            "uninstall partner", lambda tx: partners.uninstall(tx, partner_id, found.store_id)
+        )
+    if revoked is None:
+        raise Refused(f"partner {partner_id} is not installed on {found.name}")
     frame.answer(
-        msgspec.structs.asdict(made),
+        {"partner_id": partner_id, "store": found.store_id, "revoked": revoked},
+        [f"Partner {partner_id} is off {found.name}; tokens that ended: {revoked:,}."],
+    )
+
+
+@command(app, "list")
+def every(
+    frame: Frame,
+    store: Annotated[
+        str | None, typer.Option(metavar="ID", help="One store's id or UUID; else all.")
+    ] = None,
+) -> None:
+    """List where partners are installed and what they may do there; tokens are only counted."""
+    from nuqta.engine import partners
+    from nuqta.loyalty.dates import format_instant
+
+    with frame.open() as engine, engine.vault.snapshot() as tx:
+        chosen = None if store is None else find_store(tx, store).store_id
+        found = partners.installations(tx, chosen, engine.clock.now())
+    values: list[dict[str, Any]] = [
+        {
+            "partner_id": one.partner_id,
+            "name": one.name,
+            "store": one.store_id,
+            "scopes": one.scopes.split(),
+            "installed_at": one.installed_at and format_instant(one.installed_at),
+            "tokens": one.tokens,
+        }
+        for one in found
+    ]
+    lines: list[str | dict[str, Any]] = []
+    for value in values:
+        lines += [value["name"], {**value, "scopes": ", ".join(value["scopes"])}]
+    frame.answer(values, lines or ["No partner is installed."])
+
+
+def _partner_id(text: str) -> int:
+    from nuqta.loyalty.customers import ID_MAX
+
+    return whole(text, "--partner", 1, ID_MAX)
+
+
+def _show_tokens(frame: Frame, made: "Installed", store: "Store") -> None:
+    """The keys of the JSON are an interface; what else is good to know is told to people."""
+    from nuqta.loyalty.dates import format_instant
+
+    tokens = {"authorization": made.authorization, "access_token": made.access_token}
+    frame.answer(
+        {"partner_id": made.partner_id, **tokens},
         [
             f"Partner {made.partner_id} is installed on {store.name}.",
-            {"authorization": made.authorization, "access_token": made.access_token},
+            {
+                **tokens,
+                "scopes": ", ".join(made.scopes.split()),
+                "tokens end at": format_instant(made.ends_at),
+            },
             "Keep both tokens now: they are shown this once and cannot be shown again.",
         ],
     )

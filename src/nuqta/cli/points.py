@@ -1,7 +1,7 @@
 """`nuqta points`: adding, deducting and looking at a customer's points."""
 
 import secrets
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import typer
@@ -36,10 +36,19 @@ app = commands("Adding, deducting and looking at points.", "points")
 _SIGNS = {"+": 1, "add": 1, "-": -1, "deduct": -1, "subtract": -1}
 _VERSION_MAX = 2**53 - 1
 
-InstantOption = Annotated[
+_A_DATE = "A date is its first moment in the store's time zone."
+
+
+def _instant_option(what: str) -> Any:
+    return typer.Option(metavar="INSTANT", help=f"{what} {_A_DATE}", show_default=False)
+
+
+ExpiresAtOption = Annotated[
     str | None,
-    typer.Option(metavar="INSTANT", help="2026-11-23 or 2026-11-23T10:30:00Z.", show_default=False),
+    _instant_option("When added points expire, such as 2026-11-23 or 2026-11-23T10:30:00Z."),
 ]
+AsOfOption = Annotated[str | None, _instant_option("What counted at that instant.")]
+KnownAtOption = Annotated[str | None, _instant_option("As the books stood at that instant.")]
 
 
 @command(app, "adjust")
@@ -47,14 +56,16 @@ def adjust(
     frame: Frame,
     store: StoreOption,
     customer: CustomerOption,
-    direction: Annotated[str, typer.Option(metavar="+|-", help="add (+) or deduct (-).")],
+    direction: Annotated[
+        str, typer.Option(metavar="+|-", help="+ or add; - or deduct or subtract.")
+    ],
     points: Annotated[str, typer.Option(metavar="N", help="How many: 1 or more.")],
     reason: Annotated[str, typer.Option(metavar="TEXT", help="Why; kept beside the books.")],
     key: Annotated[
         str | None,
         typer.Option(metavar="K", help="Makes it safe to repeat: one key counts once."),
     ] = None,
-    expires_at: InstantOption = None,
+    expires_at: ExpiresAtOption = None,
 ) -> None:
     """Add or deduct points by hand; added ones never expire, unless --expires-at says so."""
     from nuqta.ledger.account import dkey_of
@@ -63,7 +74,7 @@ def adjust(
 
     sign = _SIGNS.get(direction)
     if sign is None:
-        raise Misused(f"--direction takes + or add, - or deduct, not {direction[:40]!r}")
+        raise Misused(f"--direction takes {' or '.join(_SIGNS)}, not {direction[:40]!r}")
     if sign < 0 and expires_at is not None:
         raise Misused("--expires-at is for points that are added")
     count = whole(points, "--points", 1, POINTS_MAX)
@@ -71,7 +82,7 @@ def adjust(
     named = secrets.token_hex(16) if key is None else checked_text(key, "--key", KEY_LENGTH_MAX)
     with frame.open() as engine:
         found = find_store(engine.vault.reader(), store)
-        ends = NEVER if expires_at is None else _instant(expires_at, found)
+        ends = NEVER if expires_at is None else _instant(expires_at, found, "--expires-at")
         shopper = find_customer(engine.vault.reader(), found, customer)
         wish = Adjust(
             dkey=dkey_of(found.store_id, shopper.customer_id),
@@ -105,8 +116,8 @@ def show(
     frame: Frame,
     store: StoreOption,
     customer: CustomerOption,
-    as_of: InstantOption = None,
-    known_at: InstantOption = None,
+    as_of: AsOfOption = None,
+    known_at: KnownAtOption = None,
     version: Annotated[
         str | None, typer.Option(metavar="N", help="The books at this version of the account.")
     ] = None,
@@ -118,8 +129,8 @@ def show(
     with frame.open() as engine:
         found = find_store(engine.vault.reader(), store)
         shopper = find_customer(engine.vault.reader(), found, customer)
-        of = None if as_of is None else _instant(as_of, found)
-        known = None if known_at is None else _instant(known_at, found)
+        of = None if as_of is None else _instant(as_of, found, "--as-of")
+        known = None if known_at is None else _instant(known_at, found, "--known-at")
         ids = (found.store_id, shopper.customer_id)
         if wanted:
             latest = _there(balances.show(engine, *ids)).version
@@ -150,9 +161,9 @@ def _there(balance: "Balance | None") -> "Balance":
     return settled(balance or CUSTOMER_NOT_FOUND)
 
 
-def _instant(text: str, store: "Store") -> "Instant":
+def _instant(text: str, store: "Store", option: str) -> "Instant":
     """An instant or date, in the store's time zone where it names none. Misused on others."""
     from nuqta.loyalty.dates import parse_instant
 
-    with understood():
+    with understood(option):
         return parse_instant(text, store.timezone)

@@ -12,6 +12,7 @@ from nuqta.cli.frame import (
     command,
     commands,
     find_store,
+    one_of,
     understood,
     whole_or_none,
 )
@@ -58,11 +59,14 @@ def change(
     points = whole_or_none(earn_points, "--earn-points", 1, POINTS_MAX)
     days = whole_or_none(maturity_days, "--maturity-days", 0, DAYS_MAX)
     expiry = whole_or_none(expiry_days, "--expiry-days", 0, DAYS_MAX)
+    start = one_of(maturity_from, "--maturity-from", "placed", "delivered")
+    bearer = one_of(owed, "--owed", "owe", "forgive")
+    if all(one is None for one in (is_on, points, earn_amount, days, start, expiry, bearer)):
+        raise Misused("nothing to change: say what with --on, --earn-points, --expiry-days, …")
     with frame.open() as engine:
         found = find_store(engine.vault.reader(), store)
         amount = None if earn_amount is None else _amount(earn_amount, found.currency)
-        with understood():
-            wish = stores.ProgramWish(is_on, points, amount, days, maturity_from, expiry, owed)
+        wish = stores.ProgramWish(is_on, points, amount, days, start, expiry, bearer)
         now = engine.clock.now()
 
         def work(tx: "Transaction") -> dict[str, Any]:
@@ -109,10 +113,10 @@ def _amount(text: str, currency: str) -> int:
     """An amount of a rule in minor units. It is never rounded: a rule says exactly what it says."""
     from nuqta.loyalty.money import decimals_of, parse_amount
 
-    with understood():
+    with understood("--earn-amount"):
         minor = parse_amount(text, currency)
     if text.partition(".")[2][decimals_of(currency) :].strip("0"):
-        raise Misused(f"{text[:40]!r} has more decimals than {currency} has")
+        raise Misused(f"--earn-amount: {text[:40]!r} has more decimals than {currency} has")
     if not minor:
         raise Misused("--earn-amount takes an amount above 0")
     return minor

@@ -1,10 +1,13 @@
 """`nuqta store`: the merchants' shops."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nuqta.cli.frame import ORIGIN, Frame, command, commands, settled, understood
+from nuqta.cli.frame import ORIGIN, Frame, Misused, command, commands, settled, understood
+
+if TYPE_CHECKING:
+    from nuqta.engine.stores import Store
 
 app = commands("The merchants' shops.", "store")
 
@@ -24,24 +27,55 @@ def create(
 ) -> None:
     """Make a store, with its first program and earning rule."""
     from nuqta.engine import stores
-    from nuqta.loyalty.dates import format_instant
+    from nuqta.loyalty.customers import checked_name
+    from nuqta.loyalty.dates import zone_of
+    from nuqta.loyalty.money import is_currency
 
-    with understood():
-        domains = tuple(dict.fromkeys(one.strip().lower() for one in domain or ()))
-        wish = stores.StoreWish(name, currency, timezone, domains)
+    code = currency.strip().upper()
+    if not (currency.isascii() and is_currency(code)):  # ſ is a small S too
+        raise Misused(f"--currency: {currency[:40]!r} is no currency of ISO 4217, such as SAR")
+    with understood("--name"):
+        checked_name(name)
+    with understood("--timezone"):
+        zone_of(timezone)
+    domains = tuple(dict.fromkeys(one.strip().lower() for one in domain or ()))
+    with understood("--domain"):
+        wish = stores.StoreWish(name, code, timezone, domains)
     with frame.open() as engine:
         now = engine.clock.now()
         made = settled(
             engine.door.write_now("create store", lambda tx: stores.create(tx, wish, now, ORIGIN))
         )
-    value = {
-        "id": made.store_id,
-        "uuid": made.uuid,
-        "name": made.name,
-        "currency": made.currency,
-        "timezone": made.timezone,
-        "domains": list(domains),
-        "created_at": format_instant(made.created_at),
+    value = _described(made, list(domains))
+    frame.answer(value, [f"The store {made.name} is made.", _shown(value)])
+
+
+@command(app, "list")
+def every(frame: Frame) -> None:
+    """List every store, the oldest first."""
+    from nuqta.engine import stores
+
+    with frame.open() as engine, engine.vault.snapshot() as tx:
+        values = [_described(store, domains) for store, domains in stores.every(tx)]
+    lines: list[str | dict[str, Any]] = []
+    for value in values:
+        lines += [value["name"], _shown(value)]
+    frame.answer(values, lines or ["There is no store yet: `nuqta store create` makes one."])
+
+
+def _described(store: "Store", domains: list[str]) -> dict[str, Any]:
+    from nuqta.loyalty.dates import format_instant
+
+    return {
+        "id": store.store_id,
+        "uuid": store.uuid,
+        "name": store.name,
+        "currency": store.currency,
+        "timezone": store.timezone,
+        "domains": domains,
+        "created_at": format_instant(store.created_at),
     }
-    shown = {**value, "domains": ", ".join(domains) or "none"}
-    frame.answer(value, [f"The store {made.name} is made.", shown])
+
+
+def _shown(value: dict[str, Any]) -> dict[str, Any]:
+    return {**value, "domains": ", ".join(value["domains"])}

@@ -42,12 +42,14 @@ class CustomerWish(msgspec.Struct, frozen=True):
     customer_id: int = 0
 
 
-def wished(name: str, email: str = "", mobile: str = "", customer_id: str = "") -> CustomerWish:
+def wished(
+    name: str, email: str = "", mobile: str = "", customer_id: str = "", country_code: str = ""
+) -> CustomerWish:
     """A wish from texts as people and files write them. Raises ValueError, with a sentence."""
     return CustomerWish(
         checked_name(name),
         canonical_email(email) if email.strip() else "",
-        canonical_mobile(mobile) if mobile.strip() else "",
+        canonical_mobile(mobile, country_code) if mobile.strip() else "",
         checked_id(customer_id.strip()) if customer_id.strip() else 0,
     )
 

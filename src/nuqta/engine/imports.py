@@ -52,12 +52,16 @@ class BadRow(msgspec.Struct, frozen=True):
 
 
 class Result(msgspec.Struct):
-    """What an import did: rows read, new ones, ones that were known, and ones that were refused."""
+    """What an import did: rows read, new ones, ones that were known, and ones that were refused.
+
+    `filled` are those of the known ones of which something that was missing is known now.
+    """
 
     read: int = 0
     new: int = 0
     known: int = 0
     refused: list[BadRow] = []
+    filled: int = 0
 
 
 class _Strict(RolledBack):
@@ -137,19 +141,33 @@ def _run(
 ) -> Result:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            if not strict:
-                result = Result()
-                for batch in _batches(_parsed(file, plan, result, progress)):
-                    _in_one_commit(engine, plan, batch, result)
-                result.refused.sort(key=lambda bad: bad.line)
-                return result
-            checked = Result()
-            rows = list(_parsed(file, plan, checked, progress))
-            if checked.refused:
-                return Result(checked.read, refused=checked.refused)
-            return _all_or_nothing(engine, plan, rows, checked)
-    except (OSError, UnicodeDecodeError) as error:
-        raise Unreadable(f"{path} cannot be read as UTF-8 text: {error}") from error
+            result = Result()
+            rows = _parsed(file, plan, result, progress)
+            if strict:
+                return _all_or_nothing(engine, plan, list(rows), result)
+            for batch in _batches(rows):
+                _in_one_commit(engine, plan, batch, result)
+            result.refused.sort(key=lambda bad: bad.line)
+            return result
+    except UnicodeDecodeError as error:
+        raise Unreadable(
+            f"{path}{_bad_line(path)} is not UTF-8 text: save it as UTF-8 and run the import again"
+        ) from error
+    except OSError as error:
+        why = (error.strerror or "it fails").lower()
+        raise Unreadable(f"{path} cannot be read: {why}") from error
+
+
+def _bad_line(path: Path) -> str:
+    """Where the file holds bytes that are no text; nothing for a pipe, which is read only once."""
+    if path.is_file():
+        with path.open("rb") as file:
+            for number, line in enumerate(file, start=1):
+                try:
+                    line.decode()
+                except UnicodeDecodeError:
+                    return f", line {number},"
+    return ""
 
 
 def _parsed(
@@ -161,9 +179,7 @@ def _parsed(
         header = [name.strip() for name in next(lines, [])]
     except csv.Error as error:
         raise Unreadable(f"the header cannot be read: {error}") from error
-    missing = [name for name in plan.columns if header.count(name) != 1]
-    if missing:
-        raise Unreadable(f"the header has no single column {missing[0]!r}")
+    _check_header(header, plan.columns)
     while True:
         line = lines.line_num + 1  # where the row begins: a quoted field may run over several
         try:
@@ -187,6 +203,22 @@ def _parsed(
             result.refused.append(BadRow(line, str(error)))
 
 
+def _check_header(header: list[str], columns: tuple[str, ...]) -> None:
+    twice = [name for name in columns if header.count(name) > 1]
+    if twice:
+        raise Unreadable(f"the header has the column {twice[0]} more than once")
+    missing = [name for name in columns if name not in header]
+    if missing:
+        words = "column" if len(missing) == 1 else "columns"
+        text = ", ".join(header)
+        has = "".join(one if one.isprintable() else "?" for one in text)
+        hint = "; columns are separated by commas here" if ";" in text or "\t" in text else ""
+        raise Unreadable(
+            f"the header lacks the {words} {', '.join(missing)}; it has: {has[:200] or 'nothing'}"
+            + hint
+        )
+
+
 def _batches(rows: Iterator[T]) -> Iterator[list[T]]:
     while batch := list(islice(rows, BATCH)):
         yield batch
@@ -203,26 +235,34 @@ def _in_one_commit(
     told = engine.door.write_now("import", work)
     result.new += told.new
     result.known += told.known
+    result.filled += told.filled
     result.refused.extend(told.refused)
 
 
 def _all_or_nothing(
     engine: Engine, plan: _Plan[T], rows: list[tuple[int, T]], checked: Result
 ) -> Result:
+    """Book the rows in one commit; where one is refused, here or before, tell of all and keep none.
+
+    Also of a file with rows that cannot be understood, the others are booked and rolled back: so
+    whoever mends it hears of everything in one go.
+    """
+
     def work(tx: Transaction) -> Result:
         told = Result(checked.read)
         for start in range(0, len(rows), BATCH):
             plan.book(tx, rows[start : start + BATCH], told)
-        if told.refused:
-            refusal.append(told)
+        if told.refused or checked.refused:
+            refused[:] = told.refused
             raise _Strict
         return told
 
-    refusal: list[Result] = []
+    refused: list[BadRow] = []
     try:
         return engine.door.write_now("strict import", work)
     except _Strict:
-        return Result(checked.read, refused=sorted(refusal[-1].refused, key=lambda bad: bad.line))
+        every = sorted(checked.refused + refused, key=lambda bad: bad.line)
+        return Result(checked.read, refused=every)
 
 
 def _book_orders(
@@ -294,3 +334,4 @@ def _book_customers(
             result.new += 1
         else:
             result.known += 1
+            result.filled += made != known

@@ -22,7 +22,11 @@ from nuqta.storage.statements import statement
 _ADD = statement("partners.add")
 _BY_ID = statement("partners.by_id")
 _INSTALL = statement("partners.install")
-_SCOPES = statement("partners.scopes_anywhere")
+_SCOPES_AT = statement("partners.scopes_at")
+_SCOPES_ANYWHERE = statement("partners.scopes_anywhere")
+_INSTALLATIONS = statement("partners.installations")
+_REVOKE_TOKENS = statement("partners.revoke_tokens")
+_UNINSTALL = statement("partners.uninstall")
 _ADD_TOKEN = statement("partners.add_token")
 
 TOKEN_LIFE_US: Final = 365 * DAY_US
@@ -60,6 +64,19 @@ class Installed(msgspec.Struct, frozen=True):
     partner_id: int
     authorization: str
     access_token: str
+    scopes: str
+    ends_at: Instant
+
+
+class Installation(msgspec.Struct, frozen=True):
+    """Where a partner is installed, with the number of its live tokens; nowhere: None twice."""
+
+    partner_id: int
+    name: str
+    store_id: int | None
+    scopes: str
+    installed_at: Instant | None
+    tokens: int
 
 
 def checked_scopes(names: Iterable[str]) -> str:
@@ -94,16 +111,35 @@ def create(
 def install(
     tx: Transaction, keyring: Keyring, partner_id: int, store_id: int, scopes: str, now: Instant
 ) -> Installed | Refusal:
-    """Install a known partner on a store; `scopes` = "" takes over those of its first installation.
+    """Install a known partner on a store. `scopes` = "" leaves those that it has there, and takes
+    over those of its first installation where it has none.
 
     Installing again gives further tokens and leaves the former alive. Refuses an unknown partner.
     """
     if tx.row(_BY_ID, partner_id=partner_id) is None:
         return refusals.PARTNER_NOT_FOUND
     if not scopes:
-        first = tx.row(_SCOPES, partner_id=partner_id)
-        scopes = first[0] if first else checked_scopes(())
+        former = tx.row(_SCOPES_AT, store_id=store_id, partner_id=partner_id) or tx.row(
+            _SCOPES_ANYWHERE, partner_id=partner_id
+        )
+        scopes = former[0] if former else checked_scopes(())
     return _install(tx, keyring, partner_id, store_id, scopes, now)
+
+
+def uninstall(tx: Transaction, partner_id: int, store_id: int) -> int | None:
+    """End every token of a partner on a store, and its installation there: how many tokens that
+    were, or None where it is not installed."""
+    named = {"partner_id": partner_id, "store_id": store_id}
+    if tx.row(_SCOPES_AT, **named) is None:
+        return None
+    revoked = tx.run(_REVOKE_TOKENS, **named)
+    tx.run(_UNINSTALL, **named)
+    return revoked
+
+
+def installations(tx: Transaction, store_id: int | None, now: Instant) -> list[Installation]:
+    """Where partners are installed, on one store or on all; never a token nor its digest."""
+    return tx.all(_INSTALLATIONS, Installation, store_id=store_id, now=now)
 
 
 def _install(
@@ -116,4 +152,6 @@ def _install(
             _ADD_TOKEN, digest=keyring.digest(token), kind=kind, partner_id=partner_id,
             store_id=store_id, created_at=now, ends_at=now + TOKEN_LIFE_US,
         )  # fmt: skip
-    return Installed(partner_id, tokens["authorization"], tokens["manager"])
+    return Installed(
+        partner_id, tokens["authorization"], tokens["manager"], scopes, now + TOKEN_LIFE_US
+    )

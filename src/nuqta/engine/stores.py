@@ -21,6 +21,8 @@ from nuqta.storage.statements import statement
 
 _ADD = statement("program.add_store")
 _STORE = statement("program.store")
+_STORES = statement("program.stores")
+_DOMAINS = statement("program.domains")
 _ADD_DOMAIN = statement("program.add_domain")
 _DOMAIN_OF = statement("program.domain")
 _CURRENT = statement("program.current")
@@ -53,7 +55,7 @@ class StoreWish(msgspec.Struct, frozen=True):
         checked_name(self.name)
         zone_of(self.timezone)
         if not is_currency(self.currency):
-            raise ValueError(f"{self.currency!r} is not a currency code such as SAR")
+            raise ValueError(f"{self.currency!r} is no currency of ISO 4217, such as SAR")
         for domain in self.domains:
             if _DOMAIN.fullmatch(domain) is None:
                 raise ValueError(f"{domain!r} is not a domain such as shop.example.com")
@@ -77,6 +79,15 @@ def find(tx: Transaction, text: str) -> Store | None:
     """The store of that id or UUID."""
     store_id, store_uuid = named(text)
     return tx.one(_STORE, Store, store_id=store_id, store_uuid=store_uuid)
+
+
+def every(tx: Transaction) -> list[tuple[Store, list[str]]]:
+    """Every store, the oldest first, with its domains."""
+    domains: dict[int, list[str]] = {}
+    for store_id, domain in tx.rows(_DOMAINS):
+        domains.setdefault(store_id, []).append(domain)
+    stores = sorted(tx.all(_STORES, Store), key=lambda store: (store.created_at, store.store_id))
+    return [(store, domains.get(store.store_id, [])) for store in stores]
 
 
 def create(tx: Transaction, wish: StoreWish, now: Instant, by: str) -> Store | Refusal:

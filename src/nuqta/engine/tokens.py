@@ -7,7 +7,6 @@ state costs 0.7 µs; HMAC-SHA-256 cost the balance read 20 µs more.
 Source: contract, decisions, section 3; design, performance.
 """
 
-import logging
 import os
 import secrets
 from hashlib import blake2b
@@ -15,8 +14,6 @@ from pathlib import Path
 from typing import Final
 
 from nuqta.storage.faults import CannotStart
-
-_log = logging.getLogger("nuqta.tokens")
 
 PARTNER: Final = "nqp"
 MANAGER: Final = "nqm"
@@ -105,6 +102,4 @@ def read_keyring(secret: str, database: Path) -> Keyring:
         raise CannotStart(
             f"the key file {path} cannot be read: put it back, or set NUQTA_SECRET"
         ) from error
-    if path.stat().st_mode & 0o077:
-        _log.warning("%s can be read by others: it should have mode 0600", path)
     return Keyring(lines, str(path))

@@ -70,7 +70,8 @@ def canonical_mobile(text: str, country_code: str = "") -> str:
     """A mobile number in the form in which it is looked up: country code and number, digits only.
 
     `+966 50 123 4567`, `00966501234567` and (`966`, `0501234567`) are one number. Raises
-    ValueError, with a sentence, for what cannot be one.
+    ValueError, with a sentence, for what cannot be one, and for a number within a country that
+    does not say which: it could never be found again.
     """
     digits = re.sub(r"[\s()\-.]", "", plain_digits(text))
     code = re.sub(r"[\s+]", "", plain_digits(country_code)).removeprefix("00")
@@ -82,4 +83,8 @@ def canonical_mobile(text: str, country_code: str = "") -> str:
         digits = code + digits.removeprefix("0")
     if _DIGITS.fullmatch(digits) is None:
         raise ValueError(f"{text[:40]!r} is not a mobile number")
+    if digits.startswith("0"):  # no country code does
+        raise ValueError(
+            f"the mobile number {text[:40]!r} lacks its country: give it with its country code"
+        )
     return digits

@@ -9,32 +9,37 @@ from typing import Final, TypeAlias
 
 Minor: TypeAlias = int
 
-_DECIMALS: Final = {
-    **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
-    **dict.fromkeys(
-        ("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND",
-         "VUV", "XAF", "XOF", "XPF"), 0,
-    ),
-}  # fmt: skip
-"""Decimals of the currencies that do not have 2 (ISO 4217)."""
+_CODES: Final = {
+    0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF",
+    2: "AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF"
+    " CHF CNY COP CRC CUP CVE CZK DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GTQ GYD"
+    " HKD HNL HTG HUF IDR ILS INR IRR JMD KES KGS KHR KPW KYD KZT LAK LBP LKR LRD LSL MAD MDL MGA"
+    " MKD MMK MNT MOP MRU MUR MVR MWK MXN MYR MZN NAD NGN NIO NOK NPR NZD PAB PEN PGK PHP PKR PLN"
+    " QAR RON RSD RUB SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TOP"
+    " TRY TTD TWD TZS UAH USD UYU UZS VED VES WST XCD XCG YER ZAR ZMW ZWG",
+    3: "BHD IQD JOD KWD LYD OMR TND",
+}
+"""The active codes of ISO 4217 by their decimals, as of 2026; without the codes of funds, metals
+and tests, in which nothing is sold."""
+
+_DECIMALS: Final = {code: decimals for decimals, codes in _CODES.items() for code in codes.split()}
 
 _UNITS: Final = {0: 1, 2: 100, 3: 1000}
 
 MINOR_MAX: Final[Minor] = 10**15
 """The largest amount that is accepted, in minor units."""
 
-_CURRENCY = re.compile(r"[A-Z]{3}")
 _AMOUNT = re.compile(r"([0-9]{1,18})(?:\.([0-9]{1,18}))?")
 
 
 def decimals_of(currency: str) -> int:
     """How many decimals the currency's minor unit has: 0, 2 or 3."""
-    return _DECIMALS.get(currency, 2)
+    return _DECIMALS.get(currency, 2)  # a store may be older than a code's end
 
 
 def is_currency(text: str) -> bool:
-    """Whether the text has the form of an ISO 4217 code: three capital letters."""
-    return _CURRENCY.fullmatch(text) is not None
+    """Whether the text is an active code of ISO 4217, in capital letters."""
+    return text in _DECIMALS
 
 
 def parse_amount(text: str, currency: str) -> Minor:

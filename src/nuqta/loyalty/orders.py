@@ -5,6 +5,7 @@ Source: design, ledger, sections 3 and 5.
 """
 
 import re
+import unicodedata
 from typing import Final
 
 import msgspec
@@ -17,7 +18,7 @@ from nuqta.loyalty.money import Minor
 from nuqta.loyalty.program import Program
 
 NUMBER_LENGTH_MAX: Final = 64
-_NUMBER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/#-]*")
+_NUMBER = re.compile(r"[\w./#-]+")
 
 
 class PlacedOrder(msgspec.Struct, frozen=True, gc=False):
@@ -30,13 +31,18 @@ class PlacedOrder(msgspec.Struct, frozen=True, gc=False):
 
 
 def checked_number(text: str) -> str:
-    """An order's number or code as it may be kept: 1 ... 64 of A-Z a-z 0-9 . _ / # -.
+    """An order's number or code as it is kept: 1 ... 64 letters and digits of any script and
+    . _ / # -, in Unicode's composed form (NFC), because two spellings of one number are one order.
 
     Raises ValueError, with a sentence, for anything else.
     """
-    if len(text) > NUMBER_LENGTH_MAX or _NUMBER.fullmatch(text) is None:
-        raise ValueError(f"{text[:40]!r} is not an order number")
-    return text
+    number = unicodedata.normalize("NFC", text)
+    if len(number) > NUMBER_LENGTH_MAX or _NUMBER.fullmatch(number) is None:
+        raise ValueError(
+            f"{text[:40]!r} is not an order number: 1 to {NUMBER_LENGTH_MAX} letters, digits and"
+            " . _ / # -"
+        )
+    return number
 
 
 def earned_by(order: PlacedOrder, store_id: int, program: Program, rule: Rule) -> Earn:

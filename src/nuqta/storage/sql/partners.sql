@@ -12,6 +12,10 @@ INSERT INTO installations (store_id, partner_id, scopes, installed_at)
 VALUES (:store_id, :partner_id, :scopes, :installed_at)
 ON CONFLICT (store_id, partner_id) DO UPDATE SET scopes = excluded.scopes;
 
+-- name: scopes_at
+-- The scopes of a partner on a store, which stay when it is installed there again.
+SELECT scopes FROM installations WHERE store_id = :store_id AND partner_id = :partner_id;
+
 -- name: scopes_anywhere
 -- The scopes of a partner's oldest installation, which a further one takes over.
 SELECT scopes FROM installations WHERE partner_id = :partner_id ORDER BY installed_at LIMIT 1;
@@ -24,6 +28,20 @@ VALUES (:digest, :kind, :partner_id, :store_id, :created_at, :ends_at);
 -- name: revoke_tokens
 -- Every token of an installation ends.
 DELETE FROM partner_tokens WHERE store_id = :store_id AND partner_id = :partner_id;
+
+-- name: uninstall
+-- A partner is no longer installed on a store; its tokens there have ended before.
+DELETE FROM installations WHERE store_id = :store_id AND partner_id = :partner_id;
+
+-- name: installations
+-- Where partners are installed and how many live tokens they have there, on one store or, where
+-- none is named, on all; there a partner that is installed nowhere stands with nulls.
+SELECT p.partner_id, p.name, i.store_id, coalesce(i.scopes, ''), i.installed_at,
+    (SELECT count(*) FROM partner_tokens t
+     WHERE t.store_id = i.store_id AND t.partner_id = p.partner_id AND t.ends_at > :now)
+FROM partners p LEFT JOIN installations i ON i.partner_id = p.partner_id
+WHERE :store_id IS NULL OR i.store_id = :store_id
+ORDER BY p.created_at, p.partner_id, i.installed_at, i.store_id;
 
 -- name: caller
 -- Who calls a store's route: the partner by its authorization token, the store by id or UUID, the

@@ -17,6 +17,10 @@ SELECT store_id, uuid, name, currency, timezone, created_at FROM stores ORDER BY
 INSERT INTO store_domains (domain, store_id) VALUES (:domain, :store_id)
 ON CONFLICT (domain) DO NOTHING;
 
+-- name: domains
+-- Every domain at which a store is reached.
+SELECT store_id, domain FROM store_domains ORDER BY domain;
+
 -- name: domain
 -- Whose a domain is.
 SELECT store_id FROM store_domains WHERE domain = :domain;
