@@ -3,7 +3,6 @@
 import json
 import os
 import shlex
-import shutil
 import signal
 import socket
 import subprocess
@@ -165,7 +164,6 @@ def test_codes_are_not_logged_on_a_public_address(shop: Terminal) -> None:
     assert "NUQTA_DELIVERY" in shop.no(1, "serve", "--host", "0.0.0.0", "--port", str(free_port()))
 
 
-@pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
 def test_make_lists_its_tasks_and_takes_a_port() -> None:
     env = {name: text for name, text in bare_environment().items() if not name.startswith("MAKE")}
     listed = subprocess.run(["make"], cwd=ROOT, env=env, capture_output=True, text=True, check=True)

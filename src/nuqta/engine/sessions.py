@@ -119,9 +119,7 @@ def put_code(
     Refuses a second code within the pause, and more codes an hour than the setting allows; known
     and unknown addresses are counted alike.
     """
-    dkey = directory_key(store_id, address.kind, address.text)
-    key = keyring.digest_of("address", store_id, address.kind, address.text)
-    before = tx.one(_CODE, _Code, dkey=dkey, address=key)
+    dkey, key, before = _kept(tx, keyring, store_id, address)
     hour_began_at, sent_in_hour = now, 0
     if before is not None:
         wait_us = before.sent_at + settings.code_pause_seconds * SECOND_US - now
@@ -153,9 +151,7 @@ def verify_code(
     by: str,
 ) -> Session | Refusal:
     """Open a session for the right code, once. All else is one refusal, and costs a try."""
-    dkey = directory_key(store_id, address.kind, address.text)
-    key = keyring.digest_of("address", store_id, address.kind, address.text)
-    kept = tx.one(_CODE, _Code, dkey=dkey, address=key)
+    dkey, key, kept = _kept(tx, keyring, store_id, address)
     if kept is None or kept.tries_left <= 0 or kept.ends_at <= now:
         return refusals.CODE_INVALID
     is_right = compare_digest(kept.code, keyring.digest_of("code", store_id, code))
@@ -164,3 +160,12 @@ def verify_code(
     if not is_served:
         return refusals.CODE_INVALID
     return open_session(tx, keyring, settings, store_id, kept.customer_id, now, by)
+
+
+def _kept(
+    tx: Transaction, keyring: Keyring, store_id: int, address: Address
+) -> tuple[int, bytes, _Code | None]:
+    """Where an address's code is kept, and what is kept there; known and unknown ones alike."""
+    dkey = directory_key(store_id, address.kind, address.text)
+    key = keyring.digest_of("address", store_id, address.kind, address.text)
+    return dkey, key, tx.one(_CODE, _Code, dkey=dkey, address=key)
