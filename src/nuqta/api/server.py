@@ -1,7 +1,9 @@
 """The server: sockets, workers, and the wire's settings, which the design's pages measured."""
 
 import logging
+import multiprocessing
 import os
+import signal
 import socket
 import threading
 from collections.abc import Callable
@@ -27,7 +29,16 @@ def make_app() -> App:
     """The application of one worker process, on the settings in its environment."""
     settings = Settings(os.environ)
     _prepare(settings)
+    threading.Thread(target=_end_with_supervisor, daemon=True).start()
     return App(open_engine(settings))
+
+
+def _end_with_supervisor() -> None:
+    """A worker whose supervisor was killed would hold the port against the next start for ever."""
+    supervisor = multiprocessing.parent_process()
+    if supervisor is not None:
+        supervisor.join()
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def serve(
