@@ -54,6 +54,11 @@ HEADERS_TOO_LARGE: Final = _row(
     ("Headers too large", "The request's headers are larger than this server accepts."),
     ("الترويسات كبيرة جدا", "ترويسات الطلب أكبر مما يقبله هذا الخادم."),
 )  # fmt: skip
+REQUEST_TIMEOUT: Final = _row(
+    "ERROR_REQUEST_TIMEOUT", 408, True,
+    ("Request too slow", "The request took too long to arrive."),
+    ("الطلب بطيء", "استغرق وصول الطلب وقتا طويلا."),
+)  # fmt: skip
 METHOD_NOT_ALLOWED: Final = _row(
     "ERROR_METHOD_NOT_ALLOWED", 405, False,
     ("Method not allowed", "This address does not take that method."),

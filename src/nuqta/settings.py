@@ -71,6 +71,8 @@ TABLE: Final = (
             " X-Nuqta-Signature)."),
     Setting("BODY_BYTES", 262_144, "Bytes of a request's body.", 1_024, 64 * 2**20),
     Setting("HEADER_BYTES", 32_768, "Bytes of a request's line and headers.", 2_048, 2**20),
+    Setting("RECEIVE_SECONDS", 30, "Seconds in which a request must have come, line to body.",
+            1, 3_600),
     Setting("JSON_DEPTH", 32, "Levels to which a JSON body may be nested.", 2, 500),
     Setting("BATCH", 512, "Commands that one commit may carry.", 1, 10_000),
     Setting("QUEUE", 10_000, "Commands that may wait for the door; more are answered 503.",
@@ -110,6 +112,7 @@ class Settings:
     delivery_webhook_secret: str
     body_bytes: int
     header_bytes: int
+    receive_seconds: int
     json_depth: int
     batch: int
     queue: int

@@ -296,6 +296,7 @@ class Server(uvicorn.Server):
 def serving(engine: Engine) -> Iterator[int]:
     """A server on the engine; the port. The engine is closed as the server ends."""
     Protocol.header_bytes = engine.settings.header_bytes
+    Protocol.receive_seconds = engine.settings.receive_seconds
     config = uvicorn.Config(**{**server.wire(), "app": App(engine)})
     uvicorn_server = Server(config)
     listener = socket.create_server(("127.0.0.1", 0), backlog=512)

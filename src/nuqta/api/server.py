@@ -112,6 +112,7 @@ def _prepare(settings: Settings) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs addresses, which hold secrets
     Protocol.header_bytes = settings.header_bytes
+    Protocol.receive_seconds = settings.receive_seconds
 
 
 def wire() -> dict[str, Any]:

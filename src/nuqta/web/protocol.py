@@ -21,6 +21,7 @@ from uvicorn.protocols.http.httptools_impl import (
 )
 
 from nuqta import refusals
+from nuqta.refusals import Refusal
 from nuqta.web.guard import only
 from nuqta.web.negotiation import ENGLISH
 from nuqta.web.replies import Headers, Reply, refused, request_id
@@ -50,9 +51,12 @@ class _Flow(FlowControl):
 
 
 class Protocol(HttpToolsProtocol):
-    """One connection. `header_bytes` bounds a request's line and headers together."""
+    """One connection. `header_bytes` bounds a request's line and headers together, and
+    `receive_seconds` the time from its first byte, or from the connection's beginning, to its last.
+    """
 
     header_bytes: ClassVar[int] = 32_768
+    receive_seconds: ClassVar[int] = 30
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
@@ -72,11 +76,15 @@ class Protocol(HttpToolsProtocol):
         self._last_words = b""
         self._has_ended = False
         self._under_way: RequestResponseCycle | None = None
+        self._receives_from: float | None = None
+        self._receive_timer: TimerHandle | None = None
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         """A connection begins."""
         super().connection_made(transport)
         self.flow = _Flow(transport, self._has_to_wait)
+        self._receives_from = self.loop.time()
+        self._receive_timer = self.loop.call_later(self.receive_seconds, self._cut_if_slow)
 
     def _has_to_wait(self) -> bool:
         """Whether anything that has come still waits: to be parsed, to begin, or for the end."""
@@ -159,6 +167,8 @@ class Protocol(HttpToolsProtocol):
             super().on_message_begin()
         else:  # the scope waits until somebody needs it
             self.url, self.headers, self.expect_100_continue = b"", [], False
+        if self._receives_from is None:
+            self._receives_from = self.loop.time()
         self._in_headers = self._has_begun = True
         self._is_answered = False
         self._head_bytes = self._rest_bytes = self._body_bytes = 0
@@ -239,7 +249,7 @@ class Protocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is gone, and its timers with it."""
-        for timer in (self._idle_timer, self._turn):
+        for timer in (self._idle_timer, self._turn, self._receive_timer):
             if timer is not None:
                 timer.cancel()
         self._unparsed = b""
@@ -256,14 +266,32 @@ class Protocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """The request has ended; one that was answered at once needs nothing more."""
         self._in_body = False
+        self._receives_from = None
         if not self._is_answered:
             super().on_message_complete()
 
+    def _cut_if_slow(self) -> None:
+        """Cut a request that takes too long to come. Looked at now and then: no timer a request."""
+        left_s: float = self.receive_seconds
+        now = self.loop.time()
+        if self._receives_from is not None:
+            if self.flow.read_paused or self._has_to_wait():  # it is we who take no more
+                self._receives_from = now
+            left_s += self._receives_from - now
+        if left_s > 0:
+            self._receive_timer = self.loop.call_later(left_s, self._cut_if_slow)
+        elif not self._piece_bytes:
+            self.transport.close()  # nothing was ever said: there is nothing to answer
+        else:
+            self._refuse(refusals.REQUEST_TIMEOUT)
+
     def send_400_response(self, msg: str) -> None:
-        """Answer what cannot be a request, in the envelope, and close; in its turn, behind the
-        answers to what came before it."""
+        """Answer what cannot be a request."""
         is_large = self._head_bytes > self.header_bytes
-        refusal = refusals.HEADERS_TOO_LARGE if is_large else refusals.BAD_REQUEST
+        self._refuse(refusals.HEADERS_TOO_LARGE if is_large else refusals.BAD_REQUEST)
+
+    def _refuse(self, refusal: Refusal) -> None:
+        """Answer in the envelope, behind the answers to what came before, and close."""
         status, headers, body = refused(refusal, ENGLISH, request_id(None))
         self._unparsed = b""
         self._last_words = _as_bytes(status, [*headers, (b"connection", b"close")], body)
