@@ -22,7 +22,8 @@ def _started(shop: Shop) -> tuple[subprocess.Popen[bytes], int, float]:
     port = free_port()
     command = [sys.executable, "-m", "nuqta", "--db", str(shop.db), "serve", "--port", str(port)]
     began = time.perf_counter()
-    process = subprocess.Popen(command, env=shop.environ)
+    # What it says at its start and end would stand between the tables.
+    process = subprocess.Popen(command, env=shop.environ, stderr=subprocess.DEVNULL)
     while not _answers(port, shop.requests(1)[0]):
         if process.poll() is not None:
             raise RuntimeError(f"the server ended with code {process.returncode}")

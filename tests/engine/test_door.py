@@ -122,7 +122,7 @@ def test_a_decision_on_an_old_version_is_not_recorded(world: World) -> None:
     outcome = decide([wish], books.load(vault.reader(), [wish]), world.time.wall)
     world.spend(world.aisha, 7)
     with pytest.raises((StorageFault, apsw.ConstraintError)):
-        vault.write("late", lambda tx: books.record(tx, outcome, world.time.wall))
+        vault.write("late", lambda tx: books.record(tx, outcome))
     assert world.balance(world.aisha).available == 3
 
 

@@ -108,7 +108,7 @@ class Shelf:
     def cancel(self, points: int, key: str, clock: Instant) -> None:
         facts = books.load(self._vault.reader(), [settle(self._key)])
         outcome = cancelling(facts, points, key, clock)
-        self._vault.write("cancel", lambda tx: books.record(tx, outcome, clock))
+        self._vault.write("cancel", lambda tx: books.record(tx, outcome))
 
     def read(self, clock: Instant) -> Account:
         with self._vault.snapshot() as tx:

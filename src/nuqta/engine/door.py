@@ -12,11 +12,11 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from queue import Empty, SimpleQueue
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from nuqta.engine.clock import Clock, ClockMoved
 from nuqta.ledger.commands import Answer, Command
-from nuqta.ledger.instants import Instant
+from nuqta.ledger.instants import SECOND_US, Instant
 from nuqta.ledger.posting import decide
 from nuqta.storage import books
 from nuqta.storage.faults import Busy, Full, StorageFault, Unknown
@@ -27,6 +27,8 @@ T = TypeVar("T")
 _log = logging.getLogger("nuqta.door")
 _GET = statement("meta.get")
 _PUT = statement("meta.put")
+_RAISE = statement("meta.raise")
+_MARK_US: Final = SECOND_US
 
 
 class QueueFull(StorageFault):
@@ -48,7 +50,7 @@ def post(tx: Transaction, commands: Sequence[Command], clock: Instant) -> list[A
     """
     facts = books.load(tx, commands)
     outcome = decide(list(commands), facts, clock)
-    books.record(tx, outcome, clock)
+    books.record(tx, outcome)
     return outcome.answers
 
 
@@ -90,6 +92,7 @@ class Door:
         self._batch = batch
         self._room = queue
         self._queue: SimpleQueue[_Job | None] = SimpleQueue()
+        self._marked_at: Instant = 0
         self._accepted = _number(vault.reader(), "clock_accepted")
         self._is_closed = False
         self._gate = threading.Lock()  # nothing enters the queue behind its end
@@ -171,7 +174,8 @@ class Door:
         name = jobs[0].name if len(jobs) == 1 else "batch"
         try:
             self._believe_clock()
-            results = self._vault.write(name, lambda tx: self._work(tx, jobs))
+            now = self._clock.now()
+            results = self._vault.write(name, lambda tx: self._marked(tx, jobs, now))
         except (Busy, Full, Unknown, ClockMoved) as fault:
             _log.error("nothing was committed: %s", fault)
             for job in jobs:
@@ -185,8 +189,16 @@ class Door:
                 _log.exception("%s failed", name)
             jobs[0].error = fault
         else:
+            self._marked_at = max(self._marked_at, now - now % _MARK_US)
             for job, result in zip(jobs, results, strict=True):
                 job.result = result
+
+    def _marked(self, tx: Transaction, jobs: list[_Job], now: Instant) -> list[Any]:
+        """The work, and for the start gate the second in which something was last committed: a mark
+        with each commit would make a lone command write a page more."""
+        if now - self._marked_at >= _MARK_US:
+            tx.run(_RAISE, name="booked_at", value=now - now % _MARK_US)
+        return self._work(tx, jobs)
 
     def _work(self, tx: Transaction, jobs: list[_Job]) -> list[Any]:
         """Commands that stand together are decided together; other work runs in its turn."""
@@ -246,7 +258,7 @@ def _number(tx: Transaction, name: str) -> int:
 
 
 def booked_at(tx: Transaction) -> Instant:
-    """The last instant at which this database booked something; 0 for none."""
+    """The second in which this database last committed something; 0 for none."""
     return _number(tx, "booked_at")
 
 

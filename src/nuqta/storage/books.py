@@ -11,7 +11,6 @@ from msgspec.structs import astuple
 
 from nuqta.ledger.account import Account, opened
 from nuqta.ledger.commands import Command, Receipt
-from nuqta.ledger.instants import Instant
 from nuqta.ledger.lots import Lot
 from nuqta.ledger.posting import Facts, Outcome, receipt_key
 from nuqta.ledger.transfers import AccountKey, Transfer
@@ -32,7 +31,6 @@ _RECEIPT = statement("points.receipt")
 _RECEIPTS = statement("points.receipts")
 _ADD_RECEIPT = statement("points.add_receipt")
 _ADD_NOTE = statement("points.add_note")
-_RAISE = statement("meta.raise")
 _COLUMNS: Final = (*Account.__struct_fields__, "crc", "version_before")
 # Worked out once: a dictionary for each change cost 3 µs a command.
 _in_order_of_change = itemgetter(*map(_COLUMNS.index, _CHANGE_ACCOUNT.parameters))
@@ -55,7 +53,7 @@ def load(tx: Transaction, commands: Sequence[Command]) -> Facts:
     return Facts(accounts, lots, receipts)
 
 
-def record(tx: Transaction, outcome: Outcome, clock: Instant) -> None:
+def record(tx: Transaction, outcome: Outcome) -> None:
     """Append what was decided. Raises StorageFault where an account is not as it was loaded."""
     if outcome.transfers:
         tx.many(_ADD_TRANSFER, [astuple(transfer) for transfer in outcome.transfers])
@@ -63,7 +61,6 @@ def record(tx: Transaction, outcome: Outcome, clock: Instant) -> None:
         changes = [_change(before, account) for before, account in outcome.accounts]
         if tx.many(_CHANGE_ACCOUNT, changes) != len(changes):
             raise StorageFault("an account changed between loading and recording")
-        tx.run(_RAISE, name="booked_at", value=clock)
     if outcome.receipts:
         tx.many(_ADD_RECEIPT, [astuple(receipt) for receipt in outcome.receipts])
     if outcome.notes:
