@@ -7,7 +7,6 @@ order and whole; and no client costs the others the loop, or the server its memo
 import resource
 import select
 import socket
-import statistics
 import threading
 import time
 from collections.abc import Iterator
@@ -357,10 +356,10 @@ def resident(process_id: int) -> int:
     return int(pages) * resource.getpagesize()
 
 
-def flood(ways: Ways, server: Process, sent: bytes, *, is_read: bool) -> tuple[float, int]:
-    """Send without end on one connection, and ask on another meanwhile: how long these took, in
-    the middle, and by how much the server's memory grew."""
-    before, took = resident(server.popen.pid), []
+def flood(ways: Ways, server: Process, sent: bytes, *, is_read: bool) -> int:
+    """Send without end on one connection, and ask on another meanwhile, which is always answered:
+    by how much the server's memory grew."""
+    before = resident(server.popen.pid)
     most, at = before, 0
     blob = memoryview(sent * (200_000 // len(sent)))
     with ways.house.wire() as endless, ways.house.wire() as other:
@@ -372,24 +371,21 @@ def flood(ways: Ways, server: Process, sent: bytes, *, is_read: bool) -> tuple[f
                 at = (at + endless.socket.send(blob[at:])) % len(blob)
             if is_read and reads:
                 assert endless.socket.recv(1 << 20)
-            began = time.monotonic()
             other.send(ways.short())
             assert one(other.answer()).status == 200
-            took.append(time.monotonic() - began)
             most = max(most, resident(server.popen.pid))
-    return statistics.median(took), most - before
+    return most - before
 
 
-def test_an_endless_stream_costs_others_and_memory_little(present: World) -> None:
-    """Before streams were parsed in slices: 500 MB in 4 s, and 50 ms to 2 s for others' reads."""
+def test_an_endless_stream_costs_little_memory(present: World) -> None:
+    """Before streams were parsed in slices: 500 MB in 4 s, while others waited up to 2 s."""
     if not Path("/proc/self/statm").exists():  # macOS: the same code, and no cheap measure of it
         return
     with serving(present, 1) as (port, server):
         ways = Ways(House(present, port, Log()))
         for sent in (ways.short(), ways.long(), b"GET /n HTTP/1.1\r\n\r\n"):
             for is_read in (True, False):
-                median, grown = flood(ways, server, sent, is_read=is_read)
-                assert median < 0.02, (sent, is_read, median)
+                grown = flood(ways, server, sent, is_read=is_read)
                 assert grown < 48 * 2**20, (sent, is_read, grown)
 
 
