@@ -89,10 +89,7 @@ def import_orders(
     Columns `order_number, customer_id, placed_on, total`; others are ignored. `progress` is told
     the bytes read. Refuses a program that is off. Raises Unreadable, StorageFault.
     """
-    reader = engine.vault.reader()
-    program = program_of(reader, store.store_id)
-    rule = rule_for(reader, store.store_id, "online")
-    if not program.is_on or rule is None:
+    if _in_force(engine.vault.reader(), store.store_id) is None:
         return refusals.PROGRAM_OFF
     plan = _Plan(
         ("order_number", "customer_id", "placed_on", "total"),
@@ -102,9 +99,7 @@ def import_orders(
             parse_instant(row["placed_on"], store.timezone),
             parse_amount(row["total"], store.currency),
         ),
-        lambda tx, rows, result: _book_orders(
-            tx, rows, result, store, program, rule, engine.clock.now()
-        ),
+        lambda tx, rows, result: _book_orders(tx, rows, result, store, engine.clock.now()),
     )
     return _run(engine, path, plan, strict, progress)
 
@@ -270,10 +265,13 @@ def _book_orders(
     rows: list[tuple[int, PlacedOrder]],
     result: Result,
     store: Store,
-    program: Program,
-    rule: Rule,
     now: Instant,
 ) -> None:
+    in_force = _in_force(tx, store.store_id)  # as it is now, not as it was when the import began
+    if in_force is None:
+        result.refused.extend(BadRow(line, refusals.PROGRAM_OFF.text_en) for line, _ in rows)
+        return
+    program, rule = in_force
     mine: list[tuple[int, PlacedOrder]] = []
     claimed_now: set[int] = set()
     for line, order in rows:
@@ -299,6 +297,12 @@ def _book_orders(
             result.known += 1
         else:
             result.new += 1
+
+
+def _in_force(tx: Transaction, store_id: int) -> tuple[Program, Rule] | None:
+    """The program and the rule by which orders earn; None where they do not."""
+    program, rule = program_of(tx, store_id), rule_for(tx, store_id, "online")
+    return (program, rule) if program.is_on and rule is not None else None
 
 
 def _claimed(
