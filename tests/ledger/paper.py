@@ -15,7 +15,7 @@ from nuqta.ledger.instants import DAY_US, NEVER, Instant, Points
 from nuqta.ledger.invariants import violations
 from nuqta.ledger.lots import Lot
 from nuqta.ledger.posting import Facts, Outcome, decide
-from nuqta.ledger.transfers import AccountKey, Transfer
+from nuqta.ledger.transfers import NO_LOT, AccountKey, Transfer
 
 Decide = Callable[[list[Command], Facts, Instant], Outcome]
 
@@ -117,7 +117,7 @@ def cancelling(facts: Facts, points: Points, key: str, clock: Instant) -> Outcom
     if part:
         books.take("cancel", "cancelled", part, now, SYSTEM, key)
     if points > part:
-        books.owe(points - part, now, SYSTEM, key)
+        books.book("owe", "owed", "cancelled", points - part, NO_LOT, now, now, SYSTEM, key)
     after = books.after()
     booked = after.version - account.version
     receipt = Receipt(*account_key, SYSTEM, key, b"", "", after.version, booked, after.recorded_at)

@@ -18,7 +18,6 @@ from nuqta.storage.faults import CannotStart
 PARTNER: Final = "nqp"
 MANAGER: Final = "nqm"
 CUSTOMER: Final = "nqc"
-TOKEN_LENGTH_MAX: Final = 128
 NO_DKEY: Final = -1
 """Where a text names no shard: a dkey that no row has, so that looking it up costs the same."""
 

@@ -17,7 +17,7 @@ from nuqta.ledger.account import Account
 from nuqta.ledger.commands import SYSTEM
 from nuqta.ledger.instants import BALANCE_MAX, NEVER, Instant, Points
 from nuqta.ledger.lots import Lot, spending_order
-from nuqta.ledger.transfers import NO_HOLD, NO_LOT, PLACES, Transfer, book
+from nuqta.ledger.transfers import NO_HOLD, PLACES, Transfer, book
 
 _MATURE, _EXPIRE = 0, 2  # what falls due at one instant happens in this order; 1 is for lapses
 
@@ -162,10 +162,6 @@ class Books:
         if part:
             self._put(msgspec.structs.replace(lot, left=lot.left - part))
             self.book("repay", "available", "owed", part, number, now, now, origin, key)
-
-    def owe(self, points: Points, now: Instant, origin: str, key: str) -> None:
-        """Points to cancel were already spent: the customer owes them."""
-        self.book("owe", "owed", "cancelled", points, NO_LOT, now, now, origin, key)
 
     def _put(self, lot: Lot) -> None:
         self.lots[lot.lot] = lot

@@ -13,7 +13,7 @@ from nuqta.ledger.account import Account, opened
 from nuqta.ledger.books import Books
 from nuqta.ledger.instants import NEVER, Instant, Points
 from nuqta.ledger.lots import Lot
-from nuqta.ledger.transfers import PLACES, AccountKey, Transfer, book
+from nuqta.ledger.transfers import AccountKey, Transfer, fold
 
 
 class Balance(msgspec.Struct, frozen=True):
@@ -85,10 +85,7 @@ def rebuild(
         until = max(clock, latest)
     if version is None or as_of is not None or known_at is not None:
         books.settle(until)  # what fell due later is not effective by then
-    sums = dict.fromkeys(PLACES, 0)
-    for transfer in (*known, *books.transfers):
-        if transfer.effective_at <= until:
-            book(sums, transfer.source, transfer.target, transfer.points)
+    sums = fold(one for one in (*known, *books.transfers) if one.effective_at <= until)
     return Balance(
         sums["available"], sums["pending"], sums["held"], sums["owed"], sums["redeemed"],
         known[-1].version if known else 0,
@@ -124,9 +121,6 @@ def lots_after(transfers: Iterable[Transfer], lots: Iterable[Lot]) -> list[Lot]:
 
 
 def _replayed(key: AccountKey, known: list[Transfer], lots: Iterable[Lot]) -> Books:
-    sums = dict.fromkeys(PLACES, 0)
-    for transfer in known:
-        book(sums, transfer.source, transfer.target, transfer.points)
     then = lots_after(known, lots)
     account = msgspec.structs.replace(
         opened(*key),
@@ -134,6 +128,6 @@ def _replayed(key: AccountKey, known: list[Transfer], lots: Iterable[Lot]) -> Bo
         recorded_at=known[-1].recorded_at if known else 0,
         next_change_at=min((lot.next_change_at for lot in then), default=NEVER),
         lots=len(then),
-        **sums,
+        **fold(known),
     )
     return Books(account, then)

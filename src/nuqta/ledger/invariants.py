@@ -12,8 +12,9 @@ from nuqta.ledger.commands import SYSTEM, Receipt
 from nuqta.ledger.history import lots_after
 from nuqta.ledger.instants import NEVER
 from nuqta.ledger.lots import Lot
-from nuqta.ledger.transfers import MOVES, NO_LOT, PLACES, Transfer, book
+from nuqta.ledger.transfers import MOVES, NO_LOT, PLACES, Transfer, book, fold
 
+_PLACES = frozenset(PLACES)
 _OF_THE_CUSTOMER = ("pending", "available", "held", "owed")
 _FROM_A_LIVE_LOT = frozenset({"hold", "spend"})
 _MAY_PRECEDE = frozenset({"earn", "mature", "release", "expire"})
@@ -63,7 +64,7 @@ def _balances(transfers: Sequence[Transfer]) -> Iterator[str]:
     sums = dict.fromkeys(PLACES, 0)
     following = (*transfers[1:], None)
     for transfer, after in zip(transfers, following, strict=False):
-        if not {transfer.source, transfer.target} <= sums.keys():
+        if not {transfer.source, transfer.target} <= _PLACES:
             return  # which _lines tells
         book(sums, transfer.source, transfer.target, transfer.points)
         for place in _OF_THE_CUSTOMER:
@@ -76,10 +77,7 @@ def _balances(transfers: Sequence[Transfer]) -> Iterator[str]:
 
 def _row(account: Account, transfers: Sequence[Transfer]) -> Iterator[str]:
     """The account's row against the fold of its transfers."""
-    sums = dict.fromkeys(PLACES, 0)
-    for transfer in transfers:
-        if {transfer.source, transfer.target} <= sums.keys():
-            book(sums, transfer.source, transfer.target, transfer.points)
+    sums = fold(one for one in transfers if {one.source, one.target} <= _PLACES)
     if account.version != len(transfers):
         yield f"I1: the row says version {account.version}, the books hold {len(transfers)} lines"
     if transfers and account.recorded_at != transfers[-1].recorded_at:

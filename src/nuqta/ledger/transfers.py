@@ -79,9 +79,9 @@ def book(sums: dict[str, Points], source: str, target: str, points: Points) -> N
     sums[target] += -points if target in GROWS_AS_SOURCE else points
 
 
-def fold(movements: Iterable[tuple[str, str, Points]]) -> dict[str, Points]:
-    """The sums of all places after the given (source, target, points), from an empty account."""
+def fold(transfers: Iterable[Transfer]) -> dict[str, Points]:
+    """The sums of all places after the given transfers, from an empty account."""
     sums = dict.fromkeys(PLACES, 0)
-    for source, target, points in movements:
-        book(sums, source, target, points)
+    for transfer in transfers:
+        book(sums, transfer.source, transfer.target, transfer.points)
     return sums
