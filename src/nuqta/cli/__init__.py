@@ -8,7 +8,6 @@ sentence on stderr; a traceback is a defect.
 """
 
 import os
-import re
 import sys
 from collections.abc import Sequence
 from io import TextIOWrapper
@@ -31,13 +30,11 @@ from nuqta.cli.frame import (
     plain,
     write_json,
 )
-from nuqta.storage.faults import CannotStart, StorageFault
+from nuqta.storage.faults import StorageFault
 
 _INTERRUPTED = 130
 _PANELS_WIDTH_LEAST = 70
 """Columns below which the help is plain text: its panels would break every word."""
-_DOING = re.compile(r"[a-z ]{1,40}: ")
-"""What the store was doing when it met a fault: its log wants to know, people do not."""
 
 
 def build() -> typer.Typer:
@@ -68,7 +65,7 @@ def main(args: Sequence[str] | None = None) -> int:
     except typer.TyperException as misuse:
         return complain(plain(misuse.format_message()), misuse.exit_code)
     except StorageFault as fault:
-        return complain(_said(fault), 1)
+        return complain(fault.sentence, 1)
     except KeyboardInterrupt:
         return _INTERRUPTED
     except BrokenPipeError:
@@ -83,14 +80,6 @@ def main(args: Sequence[str] | None = None) -> int:
             raise
         # SQLite's own words for a file that cannot be read, met outside a transaction.
         return complain(f"the database cannot be read: {fault}", 1)
-
-
-def _said(fault: StorageFault) -> str:
-    """The sentence of a fault, without what the store was doing when it met it."""
-    if isinstance(fault, CannotStart):
-        return str(fault)
-    doing = _DOING.match(str(fault))
-    return str(fault)[doing.end() if doing else 0 :]
 
 
 def _escape_what_cannot_be_shown() -> None:

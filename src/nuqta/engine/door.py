@@ -177,7 +177,7 @@ class Door:
             now = self._clock.now()
             results = self._vault.write(name, lambda tx: self._marked(tx, jobs, now))
         except (Busy, Full, Unknown, ClockMoved) as fault:
-            _log.error("nothing was committed: %s", fault)
+            _log.error("a commit failed: %s", fault)
             for job in jobs:
                 job.error = fault
         except BaseException as fault:  # whatever it is, whoever waits must hear of it

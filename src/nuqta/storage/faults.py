@@ -2,7 +2,14 @@
 
 
 class StorageFault(Exception):
-    """The store could not do what was asked; nothing of it has happened."""
+    """The store could not do what was asked; nothing of it has happened.
+
+    `sentence` is for people; a log also wants to know what the store was `doing`.
+    """
+
+    def __init__(self, sentence: str, doing: str = "") -> None:
+        super().__init__(f"{doing}: {sentence}" if doing else sentence)
+        self.sentence = sentence
 
 
 class Busy(StorageFault):

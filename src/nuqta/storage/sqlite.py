@@ -151,7 +151,7 @@ class Vault:
         connection = self._writer
         if _identity(self.path) != self._file:
             # What is committed to a file without a name is gone with the process.
-            raise StorageFault(f"{name}: {self.path} was moved, deleted or replaced: start again")
+            raise StorageFault(f"{self.path} was moved, deleted or replaced: start again", name)
         try:
             connection.execute("BEGIN IMMEDIATE")
             try:
@@ -174,7 +174,7 @@ class Vault:
             if getattr(error, "extendedresult", 0) in _UNSYNCED:
                 _stop(f"{name}: the disk did not confirm a write ({error})")
             self._roll_back()
-            raise Unknown(f"{name}: the fate of the commit is not known: {error}") from error
+            raise Unknown(f"the fate of the commit is not known: {error}", name) from error
 
     def _roll_back(self) -> None:
         if self._writer.in_transaction:
@@ -232,13 +232,13 @@ def _fault_of(error: apsw.Error, name: str = "a read") -> StorageFault:
     """What the world's trouble means to those above; `name` says for the log what it met."""
     match error:
         case apsw.BusyError() | apsw.LockedError() | apsw.ProtocolError():
-            return Busy(f"{name}: another process holds the lock")
+            return Busy("another process holds the lock", name)
         case apsw.FullError():
-            return Full(f"{name}: there is no room left to write")
+            return Full("there is no room left to write", name)
         case apsw.CorruptError() | apsw.NotADBError():
-            return Damaged(f"{name}: the file is damaged: {error}")
+            return Damaged(f"the file is damaged: {error}", name)
         case _:
-            return StorageFault(f"{name}: the database could not be read or written: {error}")
+            return StorageFault(f"the database could not be read or written: {error}", name)
 
 
 def open_vault(path: Path, *, lock_seconds: int = 10) -> Vault:
