@@ -75,11 +75,6 @@ def main(args: Sequence[str] | None = None) -> int:
     except OSError as fault:
         what = f"{fault.filename}: " if fault.filename else ""
         return complain(what + (fault.strerror or str(fault)).lower(), 1)
-    except Exception as fault:
-        if type(fault).__module__ != "apsw":
-            raise
-        # SQLite's own words for a file that cannot be read, met outside a transaction.
-        return complain(f"the database cannot be read: {fault}", 1)
 
 
 def _escape_what_cannot_be_shown() -> None:

@@ -128,7 +128,10 @@ class Vault:
         """This thread's read-only connection; each statement on it is a snapshot of its own."""
         reader: Transaction | None = getattr(self._readers, "transaction", None)
         if reader is None:
-            connection = self._connect(apsw.SQLITE_OPEN_READONLY)
+            try:
+                connection = self._connect(apsw.SQLITE_OPEN_READONLY)
+            except _TROUBLE as error:
+                raise _fault_of(error) from error
             self._all_readers.append(connection)
             reader = self._readers.transaction = Transaction(connection)
         return reader
