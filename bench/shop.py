@@ -11,7 +11,8 @@ from tempfile import TemporaryDirectory
 
 import msgspec
 
-from nuqta.engine import customers, engine, partners, sessions, stores
+from nuqta.engine import customers, engine, stores
+from nuqta.engine.access import partners, sessions
 from nuqta.engine.engine import Engine
 from nuqta.ledger.account import dkey_of
 from nuqta.ledger.commands import Adjust

@@ -24,13 +24,14 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from nuqta.engine import customers, partners, sessions, stores
+from nuqta.engine import customers, stores
+from nuqta.engine.access import partners, sessions
+from nuqta.engine.access.partners import Installed
 from nuqta.engine.audit import Report, audit
 from nuqta.engine.balances import show
 from nuqta.engine.clock import Clock
 from nuqta.engine.customers import CustomerWish
 from nuqta.engine.engine import Engine, make, open_engine
-from nuqta.engine.partners import Installed
 from nuqta.engine.stores import ProgramWish, Store, StoreWish
 from nuqta.ledger.account import dkey_of
 from nuqta.ledger.commands import SYSTEM, Adjust, Answer, Command, Earn, Spend

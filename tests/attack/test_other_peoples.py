@@ -12,7 +12,7 @@ import apsw
 import pytest
 
 from nuqta.api.points import PointsRoute
-from nuqta.engine import partners
+from nuqta.engine.access import partners
 from nuqta.engine.stores import Store
 from nuqta.web.limiter import Limiter
 from nuqta.web.log import RequestLog

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from nuqta.engine.access.partners import SCOPES
 from nuqta.engine.engine import open_engine
-from nuqta.engine.partners import SCOPES
 from nuqta.settings import Settings
 from nuqta.storage.statements import statement
 from tests.cli.terminal import Terminal, run

@@ -13,8 +13,8 @@ import apsw
 import pytest
 
 from nuqta.api.routes import TABLE
-from nuqta.engine import partners
-from nuqta.engine.partners import Installed
+from nuqta.engine.access import partners
+from nuqta.engine.access.partners import Installed
 from nuqta.storage.sqlite import Transaction
 from nuqta.web.routes import Route
 from tests.http.server import Answer, House, open_house

@@ -13,7 +13,7 @@ from urllib.parse import quote
 import pytest
 
 from nuqta.api.routes import TABLE
-from nuqta.engine.tokens import key_file
+from nuqta.engine.access.tokens import key_file
 from tests.http.post import webhook
 from tests.http.server import House, open_house, path_of, request
 

@@ -6,9 +6,10 @@ Both end in a customer token. Source: contract, decisions, section 3.
 from typing import Any, Final
 
 from nuqta import refusals
-from nuqta.engine import customers, sessions
+from nuqta.engine import customers
+from nuqta.engine.access import sessions
+from nuqta.engine.access.sessions import Address, Session
 from nuqta.engine.customers import find
-from nuqta.engine.sessions import Address, Session
 from nuqta.loyalty.customers import (
     Customer,
     canonical_email,

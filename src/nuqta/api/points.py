@@ -13,11 +13,11 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final, TypeAlias
 
 from nuqta import refusals
+from nuqta.engine.access.sessions import HOUR_US, note_use
+from nuqta.engine.access.tokens import NO_DKEY, dkey_in
 from nuqta.engine.balances import account_now
 from nuqta.engine.engine import Engine
-from nuqta.engine.sessions import HOUR_US, note_use
 from nuqta.engine.stores import named
-from nuqta.engine.tokens import NO_DKEY, dkey_in
 from nuqta.ledger.account import Account
 from nuqta.refusals import Refusal
 from nuqta.storage.faults import StorageFault

@@ -15,8 +15,8 @@ import uvicorn
 from uvicorn.supervisors import Multiprocess
 
 from nuqta.api.app import App
+from nuqta.engine.access.tokens import key_file
 from nuqta.engine.engine import database_path, open_engine
-from nuqta.engine.tokens import key_file
 from nuqta.settings import Settings
 from nuqta.storage.faults import CannotStart
 from nuqta.storage.gates import check_file, was_left_open

@@ -43,8 +43,8 @@ def init(
     ] = False,
 ) -> None:
     """Make the database and its key, or bring an old database up to date."""
+    from nuqta.engine.access.tokens import key_file
     from nuqta.engine.engine import make
-    from nuqta.engine.tokens import key_file
     from nuqta.storage.migrate import steps
 
     chosen = frame.settings()
@@ -62,7 +62,7 @@ def init(
 
 def sweep(frame: Frame) -> None:
     """Book what has fallen due: maturities and expiries. Balances are right without it."""
-    from nuqta.engine.sweep import sweep as sweep_all
+    from nuqta.worker.sweep import sweep as sweep_all
 
     with frame.open() as engine:
         accounts, transfers = sweep_all(engine)

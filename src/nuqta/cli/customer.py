@@ -19,7 +19,7 @@ from nuqta.cli.frame import (
 )
 
 if TYPE_CHECKING:
-    from nuqta.engine.sessions import Session
+    from nuqta.engine.access.sessions import Session
     from nuqta.loyalty.customers import Customer
     from nuqta.storage.sqlite import Transaction
 
@@ -92,7 +92,7 @@ def _described(customer: "Customer") -> dict[str, Any]:
 @command(app, "login")
 def login(frame: Frame, store: StoreOption, customer: CustomerOption) -> None:
     """Sign a customer in: a token for the shopper's own calls."""
-    from nuqta.engine import sessions
+    from nuqta.engine.access import sessions
     from nuqta.loyalty.dates import format_instant
 
     with frame.open() as engine:

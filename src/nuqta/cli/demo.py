@@ -20,7 +20,8 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from nuqta.cli.frame import ORIGIN, Frame, Refused, settled, show, write_json
-from nuqta.engine import customers, imports, partners, sessions, stores
+from nuqta.engine import customers, imports, stores
+from nuqta.engine.access import partners, sessions
 from nuqta.engine.engine import Engine, database_path, make, open_engine
 from nuqta.engine.stores import ProgramWish, Store, StoreWish
 from nuqta.ledger.account import dkey_of

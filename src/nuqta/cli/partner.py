@@ -18,7 +18,7 @@ from nuqta.cli.frame import (
 from nuqta.refusals import PARTNER_NOT_FOUND
 
 if TYPE_CHECKING:
-    from nuqta.engine.partners import Installed
+    from nuqta.engine.access.partners import Installed
     from nuqta.engine.stores import Store
 
 app = commands("Applications that call for stores.", "partner")
@@ -44,7 +44,7 @@ def create(
     scope: ScopeOption = None,
 ) -> None:
     """Make a partner and install it on a store; without --scope it may do everything."""
-    from nuqta.engine import partners
+    from nuqta.engine.access import partners
     from nuqta.loyalty.customers import checked_name
 
     with understood("--scope"):
@@ -73,7 +73,7 @@ def install(
     Without --scope it may do what it may there already, and on a further store what it may do
     where it was installed first.
     """
-    from nuqta.engine import partners
+    from nuqta.engine.access import partners
 
     partner_id = _partner_id(partner)
     with understood("--scope"):
@@ -95,7 +95,7 @@ def install(
 @command(app, "uninstall")
 def uninstall(frame: Frame, partner: PartnerOption, store: StoreOption) -> None:
     """Take a partner off a store: all its tokens there end at once."""
-    from nuqta.engine import partners
+    from nuqta.engine.access import partners
 
     partner_id = _partner_id(partner)
     with frame.open() as engine:
@@ -119,7 +119,7 @@ def every(
     ] = None,
 ) -> None:
     """List where partners are installed and what they may do there; tokens are only counted."""
-    from nuqta.engine import partners
+    from nuqta.engine.access import partners
     from nuqta.loyalty.dates import format_instant
 
     with frame.open() as engine, engine.vault.snapshot() as tx:

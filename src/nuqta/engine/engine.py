@@ -6,9 +6,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final
 
+from nuqta.engine.access.tokens import Keyring, key_file, make_key_file, read_keyring
 from nuqta.engine.clock import Clock
 from nuqta.engine.door import Door, booked_at
-from nuqta.engine.tokens import Keyring, key_file, make_key_file, read_keyring
 from nuqta.ledger.instants import SECOND_US
 from nuqta.settings import Settings
 from nuqta.storage.faults import CannotStart

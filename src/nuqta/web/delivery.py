@@ -17,7 +17,7 @@ from urllib.parse import unquote, urlsplit
 
 import msgspec
 
-from nuqta.engine.sessions import Address
+from nuqta.engine.access.sessions import Address
 from nuqta.settings import Settings
 from nuqta.web.negotiation import ARABIC
 

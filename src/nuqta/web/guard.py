@@ -11,10 +11,10 @@ from collections.abc import Iterable
 import msgspec
 
 from nuqta import refusals
+from nuqta.engine.access.partners import granted
+from nuqta.engine.access.tokens import NO_DKEY, dkey_in
 from nuqta.engine.engine import Engine
-from nuqta.engine.partners import granted
 from nuqta.engine.stores import named
-from nuqta.engine.tokens import NO_DKEY, dkey_in
 from nuqta.ledger.account import store_of
 from nuqta.ledger.instants import Instant
 from nuqta.refusals import Refusal

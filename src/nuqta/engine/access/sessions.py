@@ -13,8 +13,8 @@ from typing import Final
 import msgspec
 
 from nuqta import refusals
+from nuqta.engine.access.tokens import CUSTOMER, Keyring
 from nuqta.engine.customers import directory_key, find_by
-from nuqta.engine.tokens import CUSTOMER, Keyring
 from nuqta.ledger.account import dkey_of
 from nuqta.ledger.instants import SECOND_US, Instant
 from nuqta.refusals import Refusal

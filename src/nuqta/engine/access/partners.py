@@ -11,8 +11,8 @@ from typing import Final
 import msgspec
 
 from nuqta import refusals
+from nuqta.engine.access.tokens import MANAGER, PARTNER, Keyring
 from nuqta.engine.ids import new_id
-from nuqta.engine.tokens import MANAGER, PARTNER, Keyring
 from nuqta.ledger.instants import DAY_US, Instant
 from nuqta.loyalty.customers import checked_name
 from nuqta.refusals import Refusal

@@ -1,0 +1,1 @@
+"""Who may call: partners and their tokens, customers and their sessions."""
