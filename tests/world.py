@@ -34,7 +34,7 @@ from nuqta.engine.customers import CustomerWish
 from nuqta.engine.engine import Engine, make, open_engine
 from nuqta.engine.stores import ProgramWish, Store, StoreWish
 from nuqta.ledger.account import dkey_of
-from nuqta.ledger.commands import SYSTEM, Adjust, Answer, Command, Earn, Spend
+from nuqta.ledger.commands import SYSTEM, Adjust, Answer, Command, Order, Spend
 from nuqta.ledger.history import Balance
 from nuqta.ledger.instants import DAY_US, NEVER, SECOND_US, Instant, Points
 from nuqta.ledger.transfers import AccountKey
@@ -192,13 +192,12 @@ class World:
         """An order earns at `at` (now): usable after `mature_days`, gone after `expire_days`."""
         placed_at = self.time.wall if at is None else at
         order = order or f"order-{self._next()}"
-        command = Earn(
+        command = Order(
             dkey=shopper.dkey, customer_id=shopper.customer_id,
-            origin=SYSTEM, key=f"earn:{order}:1", points=points, effective_at=placed_at,
-            matures_at=placed_at + mature_days * DAY_US,
+            origin=SYSTEM, key=f"order:{order}:1", order_key=order, earned=points, kept=points,
+            granted_at=placed_at, matures_at=placed_at + mature_days * DAY_US,
             expires_at=NEVER if expire_days is None else placed_at + expire_days * DAY_US,
-            order_key=order, rule_id="rule", rule_revision=1,
-            facts=f"{order}|{placed_at}|{points}",
+            rule_id="rule", rule_revision=1,
         )  # fmt: skip
         return self.post(command)
 

@@ -182,6 +182,11 @@ POINTS_OWED: Final = _row(
     ("Points are owed", "The customer owes points and cannot redeem until they are repaid."),
     ("نقاط مستحقة", "على العميل نقاط مستحقة، ولا يمكن الاستبدال قبل سدادها."),
 )  # fmt: skip
+TOO_MANY_HOLDS: Final = _row(
+    "ERROR_TOO_MANY_HOLDS", 422, True,
+    ("Too many carts", "The customer's points are set aside in too many carts at once."),
+    ("سلال كثيرة", "نقاط العميل محجوزة في عدد كبير من السلال."),
+)  # fmt: skip
 POINTS_OUT_OF_RANGE: Final = _row(
     "ERROR_POINTS_OUT_OF_RANGE", 422, False,
     ("Points out of range", "Points are whole numbers from 1 to 1000000000000."),

@@ -1,21 +1,18 @@
-"""The books on paper: one account in plain lists, moved by the pure `decide`, without a database.
-
-Also here: `cancelling`, which puts an account in debt as the cancellation of an order does, because
-the commands that bring debts about come with later work and the books must carry debts already.
-"""
+"""The books on paper: one account in plain lists, moved by the pure `decide`, without a database."""
 
 from collections.abc import Callable, Sequence
 from typing import Final
 
 from nuqta.ledger.account import Account, opened
-from nuqta.ledger.books import Books
-from nuqta.ledger.commands import SYSTEM, Adjust, Answer, Command, Earn, Receipt, Settle, Spend
+from nuqta.ledger.commands import SYSTEM, Adjust, Answer, Command, Order, Receipt, Settle, Spend
+from nuqta.ledger.events import Event
 from nuqta.ledger.history import at
+from nuqta.ledger.holds import Hold
 from nuqta.ledger.instants import DAY_US, NEVER, Instant, Points
 from nuqta.ledger.invariants import violations
 from nuqta.ledger.lots import Lot
 from nuqta.ledger.posting import Facts, Outcome, decide
-from nuqta.ledger.transfers import NO_LOT, AccountKey, Transfer
+from nuqta.ledger.transfers import AccountKey, Transfer
 
 Decide = Callable[[list[Command], Facts, Instant], Outcome]
 
@@ -31,6 +28,8 @@ class Paper:
         self.account = opened(*KEY)
         self.lots: dict[int, Lot] = {}
         self.transfers: list[Transfer] = []
+        self.holds: dict[int, Hold] = {}
+        self.events: list[Event] = []
         self.receipts: list[Receipt] = []
         self.notes: list[str] = []
 
@@ -38,10 +37,16 @@ class Paper:
     def open_lots(self) -> list[Lot]:
         return [lot for lot in self.lots.values() if lot.left]
 
+    @property
+    def live_holds(self) -> list[Hold]:
+        return [hold for hold in self.holds.values() if hold.is_live]
+
     def facts(self) -> Facts:
         """What the door would load."""
         known = {(*KEY, receipt.origin, receipt.key): receipt for receipt in self.receipts}
-        return Facts({KEY: self.account}, {KEY: self.open_lots}, known)
+        lots, holds = list(self.lots.values()), list(self.holds.values())
+        of_orders = [line for line in self.transfers if line.order_key]
+        return Facts({KEY: self.account}, {KEY: lots}, known, {KEY: holds}, {KEY: of_orders})
 
     def post(self, commands: Sequence[Command], clock: Instant) -> list[Answer]:
         """Decide and write down."""
@@ -54,13 +59,15 @@ class Paper:
             assert before == self.account.version
             self.account = account
         self.lots.update({lot.lot: lot for lot in outcome.lots})
+        self.holds.update({hold.hold: hold for hold in outcome.holds})
+        self.events.extend(outcome.events)
         self.transfers.extend(outcome.transfers)
         self.receipts.extend(outcome.receipts)
         self.notes.extend(note.reason for note in outcome.notes)
 
     def read(self, clock: Instant) -> Account:
         """The account as a read at `clock` shows it; a Settle must book exactly that."""
-        shown = at(self.account, self.open_lots, clock)
+        shown = at(self.account, self.open_lots, self.live_holds, clock)
         settled = decide([settle()], self.facts(), clock).accounts
         booked = settled[0][1] if settled else self.account
         assert shown.sums() == booked.sums(), "a read differs from what is booked"
@@ -70,7 +77,8 @@ class Paper:
     def wrongs(self) -> list[str]:
         """What the invariants say."""
         lots = [self.lots[number] for number in sorted(self.lots)]
-        return list(violations(self.account, self.transfers, lots, self.receipts))
+        holds = [self.holds[number] for number in sorted(self.holds)]
+        return list(violations(self.account, self.transfers, lots, holds, self.receipts))
 
 
 def earn(
@@ -80,13 +88,13 @@ def earn(
     mature_days: int = 0,
     expire_days: int | None = None,
     account: AccountKey = KEY,
-) -> Earn:
+) -> Order:
     """An order earns; the order is named by the key."""
-    return Earn(
-        dkey=account[0], customer_id=account[1], origin=SYSTEM, key=f"earn:{key}:1", points=points,
-        effective_at=placed_at, matures_at=placed_at + mature_days * DAY_US,
+    return Order(
+        dkey=account[0], customer_id=account[1], origin=SYSTEM, key=f"order:{key}:1",
+        earned=points, kept=points, granted_at=placed_at, matures_at=placed_at + mature_days * DAY_US,
         expires_at=NEVER if expire_days is None else placed_at + expire_days * DAY_US,
-        order_key=key, rule_id="rule", rule_revision=1, facts=f"{key}|{placed_at}|{points}",
+        order_key=key, rule_id="rule", rule_revision=1,
     )  # fmt: skip
 
 
@@ -105,21 +113,3 @@ def adjust(
 
 def settle(account: AccountKey = KEY) -> Settle:
     return Settle(dkey=account[0], customer_id=account[1], origin=SYSTEM, key="settle")
-
-
-def cancelling(facts: Facts, points: Points, key: str, clock: Instant) -> Outcome:
-    """Points that were earned are cancelled: from what is available, and the rest is owed."""
-    ((account_key, account),) = facts.accounts.items()
-    books = Books(account, facts.lots.get(account_key, ()))
-    now = max(clock, account.recorded_at)
-    books.settle(now)
-    part = min(points, books.sums["available"])
-    if part:
-        books.take("cancel", "cancelled", part, now, SYSTEM, key)
-    if points > part:
-        books.book("owe", "owed", "cancelled", points - part, NO_LOT, now, now, SYSTEM, key)
-    after = books.after()
-    booked = after.version - account.version
-    receipt = Receipt(*account_key, SYSTEM, key, b"", "", after.version, booked, after.recorded_at)
-    lots = [books.lots[number] for number in books.touched]
-    return Outcome([], [(account.version, after)], lots, books.transfers, [receipt], [])

@@ -53,7 +53,8 @@ def _one(tx: Transaction, row: tuple[object, ...]) -> tuple[int, list[str]]:
         account = account_from(row)
         transfers = books.transfers(tx, account.key)
         lots = books.all_lots(tx, account.key)
+        holds = books.all_holds(tx, account.key)
         receipts = books.receipts(tx, account.key)
     except Damaged as damage:
         return 0, [f"{damage} (account {key})"]
-    return len(transfers), list(violations(account, transfers, lots, receipts))
+    return len(transfers), list(violations(account, transfers, lots, holds, receipts))

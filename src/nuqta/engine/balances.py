@@ -16,7 +16,7 @@ def account_now(engine: Engine, key: AccountKey, clock: Instant) -> Account | No
             return None
         if max(clock, account.recorded_at) < account.next_change_at:
             return account
-        return at(account, books.open_lots(tx, account), clock)
+        return at(account, *books.open_lots(tx, account), clock)
 
 
 def show(
@@ -38,6 +38,6 @@ def show(
         if books.account(tx, key) is None:
             return None
         return rebuild(
-            key, books.transfers(tx, key), books.all_lots(tx, key), clock,
+            key, books.transfers(tx, key), books.all_lots(tx, key), books.all_holds(tx, key), clock,
             as_of=as_of, known_at=known_at, version=version,
         )  # fmt: skip

@@ -1,8 +1,8 @@
 """Accounts: a customer's points in a store, as one row of running sums.
 
 The row is nothing but the fold of the account's transfers, with the version (their number), the
-last instant at which the books learned something, and the next instant at which time alone changes
-it. Source: design, ledger, sections 1-3.
+last instant at which the books learned something, the next instant at which time alone changes it,
+and the number of its last event. Source: design, ledger, sections 1-3.
 """
 
 from typing import Final
@@ -46,6 +46,7 @@ class Account(msgspec.Struct, frozen=True, gc=False):
     adjusted_in: Points
     adjusted_out: Points
     forgiven: Points
+    events: int = 0
 
     @property
     def key(self) -> AccountKey:

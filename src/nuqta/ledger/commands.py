@@ -12,8 +12,8 @@ from typing import Final, TypeAlias
 
 import msgspec
 
-from nuqta.ledger.instants import NEVER, Instant, Points
-from nuqta.ledger.transfers import AccountKey
+from nuqta.ledger.instants import DAY_US, NEVER, Instant, Points
+from nuqta.ledger.transfers import NO_HOLD, AccountKey
 from nuqta.refusals import Refusal
 
 SYSTEM: Final = "system"
@@ -36,22 +36,54 @@ class _Command(msgspec.Struct, frozen=True, gc=False, kw_only=True):
         return (self.dkey, self.customer_id)
 
 
-class Earn(_Command, frozen=True, gc=False, kw_only=True, tag=True):
-    """An order earns: 0 ... POINTS_MAX points, effective at its instant (not in the future).
+class Order(_Command, frozen=True, gc=False, kw_only=True, tag=True):
+    """What an order comes to by the set of its events; the books move there from where they are.
 
-    `matures_at` = NEVER leaves the lot waiting. `facts` is what the content digest covers: the
-    order's own facts, so that a later change of the rule is no other content. An order that earns
-    0 points books nothing and is remembered all the same.
+    `earned` is what it earned in all, `kept` what of that remains after returns and cancellations
+    (both 0 ... POINTS_MAX). `granted_at` is the order's instant, not in the future; `matures_at` =
+    NEVER leaves its lot waiting. `redeemed` points are taken for it, from `hold` where that still
+    lives; `returned` of them, in all, have come back, the last at `undone_at`, into lots that live
+    at most `grace_us` where their own have expired. Where points are gone, the program bears them
+    if it `is_forgiving`, else they are owed. Source: design, ledger, section 5.
     """
 
-    points: Points
-    effective_at: Instant
+    order_key: str
+    earned: Points
+    kept: Points
+    granted_at: Instant
     matures_at: Instant
     expires_at: Instant
-    order_key: str
-    rule_id: str
-    rule_revision: int
-    facts: str
+    rule_id: str = ""
+    rule_revision: int = 0
+    hold: int = NO_HOLD
+    redeemed: Points = 0
+    returned: Points = 0
+    undone_at: Instant = 0
+    grace_us: int = 30 * DAY_US
+    is_forgiving: bool = False
+
+
+class Reserve(_Command, frozen=True, gc=False, kw_only=True, tag=True):
+    """A redemption goes into a cart: 1 ... POINTS_MAX available points are set aside.
+
+    The method that is applied already is answered by the live hold, unless `discount` or `points`
+    differ; another one replaces it. `life_us` is 1 ... HOLD_LIFE_MAX_US; a customer has at most
+    `holds_max` live holds.
+    """
+
+    cart: str
+    method_id: str
+    points: Points
+    discount: int
+    currency: str
+    life_us: int
+    holds_max: int
+
+
+class Release(_Command, frozen=True, gc=False, kw_only=True, tag=True):
+    """The redemption leaves the cart. A cart without one is left as it is."""
+
+    cart: str
 
 
 class Spend(_Command, frozen=True, gc=False, kw_only=True, tag=True):
@@ -68,10 +100,18 @@ class Adjust(_Command, frozen=True, gc=False, kw_only=True, tag=True):
 
 
 class Settle(_Command, frozen=True, gc=False, kw_only=True, tag=True):
-    """Book what time alone has changed: lots that matured or expired. Twice is once."""
+    """Book what time alone has changed: lots that matured or expired, holds that lapsed. Twice is
+    once."""
 
 
-Command: TypeAlias = Earn | Spend | Adjust | Settle
+class Remind(_Command, frozen=True, gc=False, kw_only=True, tag=True):
+    """Tell once that a lot expires within `within_us`; nothing where it does not, or is empty."""
+
+    lot: int
+    within_us: int
+
+
+Command: TypeAlias = Order | Reserve | Release | Spend | Adjust | Settle | Remind
 
 _encoder = msgspec.json.Encoder(order="deterministic")
 
@@ -80,14 +120,20 @@ def digest_of(command: Command) -> bytes:
     """16 bytes that differ when the content of two commands differs, whoever sent them."""
     content: object
     match command:
-        case Earn():
-            content = ("earn", command.order_key, command.facts)
+        case Order():
+            content = ("order", command.order_key, command.earned, command.kept)
+        case Reserve():
+            content = ("reserve", command.cart, command.method_id, command.points, command.discount)
+        case Release():
+            content = ("release", command.cart)
         case Adjust():
             content = ("adjust", command.points, command.expires_at, command.reason)
         case Spend():
             content = ("spend", command.points, command.reason)
         case Settle():
             content = ("settle",)
+        case Remind():
+            content = ("remind", command.lot)
     return blake2b(_encoder.encode(content), digest_size=16).digest()
 
 

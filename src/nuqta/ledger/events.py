@@ -80,5 +80,3 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     origin: str
     key: str
     order_key: str = ""
-
-

@@ -5,12 +5,14 @@ due in memory, exactly as the next command would book it, so that no answer depe
 background job has run. Source: design, ledger, section 3.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
 from nuqta.ledger.account import Account, opened
-from nuqta.ledger.books import Books
+from nuqta.ledger.books import Books, next_change_of
+from nuqta.ledger.commands import SYSTEM
+from nuqta.ledger.holds import Hold
 from nuqta.ledger.instants import NEVER, Instant, Points
 from nuqta.ledger.lots import Lot
 from nuqta.ledger.transfers import AccountKey, Transfer, fold
@@ -39,7 +41,9 @@ def balance_of(account: Account) -> Balance:
     )
 
 
-def at(account: Account, open_lots: Iterable[Lot], clock: Instant) -> Account:
+def at(
+    account: Account, open_lots: Iterable[Lot], live_holds: Iterable[Hold], clock: Instant
+) -> Account:
     """The account at the instant max(clock, its last recorded one), with what fell due applied.
 
     `version` stays that of the books: what is applied here is not booked yet.
@@ -47,22 +51,23 @@ def at(account: Account, open_lots: Iterable[Lot], clock: Instant) -> Account:
     now = max(clock, account.recorded_at)
     if now < account.next_change_at:
         return account
-    books = Books(account, open_lots)
+    books = Books(account, open_lots, live_holds)
     books.settle(now)
-    return msgspec.structs.replace(books.after(), version=account.version)
+    return msgspec.structs.replace(books.after(), version=account.version, events=account.events)
 
 
 def rebuild(
     key: AccountKey,
-    transfers: Iterable[Transfer],
+    transfers: Sequence[Transfer],
     lots: Iterable[Lot],
+    holds: Iterable[Hold],
     clock: Instant,
     *,
     as_of: Instant | None = None,
     known_at: Instant | None = None,
     version: int | None = None,
 ) -> Balance:
-    """The balance, from the transfers alone.
+    """The balance, from the transfers alone; lots and holds give only their dates.
 
     `known_at` leaves out what the books had not learned by then, `version` what was booked after
     it; `as_of` counts only what was effective by then (a future one looks ahead, by time alone).
@@ -76,7 +81,7 @@ def rebuild(
         and (known_at is None or transfer.recorded_at <= known_at)
     ]
     latest = known[-1].recorded_at if known else 0
-    books = _replayed(key, known, lots)
+    books = _replayed(key, known, transfers[len(known) :], lots, holds)
     if as_of is not None:
         until = as_of
     elif known_at is not None:
@@ -92,42 +97,98 @@ def rebuild(
     )  # fmt: skip
 
 
-def lots_after(transfers: Iterable[Transfer], lots: Iterable[Lot]) -> list[Lot]:
-    """Every lot as the given transfers leave it; `lots` give its dates and what it was granted."""
+def lots_after(transfers: Iterable[Transfer], lots: Sequence[Lot]) -> list[Lot]:
+    """Every lot as the given transfers leave it; `lots` give its dates and what it is of."""
+    granted: dict[int, Points] = {}
     left: dict[int, Points] = {}
     held: dict[int, Points] = {}
+    expired: dict[int, Points] = {}
     matured: set[int] = set()
+    revived = {lot.lot for lot in lots if lot.revives}
     for transfer in transfers:
         lot, points = transfer.lot, transfer.points
-        if transfer.move == "mature" or (transfer.move, transfer.target) == ("earn", "available"):
+        if transfer.target == "available":
             matured.add(lot)
+        if transfer.source in ("issued", "adjusted_in") or (
+            transfer.move == "return" and lot in revived
+        ):
+            granted[lot] = granted.get(lot, 0) + points
         for place, sign in ((transfer.source, -points), (transfer.target, points)):
             if place in ("pending", "available", "held"):
                 left[lot] = left.get(lot, 0) + sign
             if place == "held":
                 held[lot] = held.get(lot, 0) + sign
-        if transfer.move == "adjust":
-            matured.add(lot)
+            if place == "expired":
+                expired[lot] = expired.get(lot, 0) + sign
     return [
         msgspec.structs.replace(
             lot,
+            granted=granted[lot.lot],
             left=left[lot.lot],
             held=held.get(lot.lot, 0),
             is_pending=int(lot.lot not in matured),
+            expired=expired.get(lot.lot, 0),
         )
         for lot in lots
-        if lot.lot in left
+        if lot.lot in granted
     ]
 
 
-def _replayed(key: AccountKey, known: list[Transfer], lots: Iterable[Lot]) -> Books:
-    then = lots_after(known, lots)
+def holds_after(transfers: Iterable[Transfer], holds: Iterable[Hold]) -> list[Hold]:
+    """Every hold as the given transfers leave it; `holds` give its dates and what it is for."""
+    taken: dict[int, list[tuple[int, Points]]] = {}
+    captured: dict[int, Points] = {}
+    released: dict[int, Points] = {}
+    for transfer in transfers:
+        hold, points = transfer.hold, transfer.points
+        match transfer.move:
+            case "hold":
+                taken.setdefault(hold, []).append((transfer.lot, points))
+            case "capture":
+                captured[hold] = captured.get(hold, 0) + points
+            case "release":
+                released[hold] = released.get(hold, 0) + points
+    return [
+        msgspec.structs.replace(
+            hold,
+            taken=tuple(taken[hold.hold]),
+            captured=captured.get(hold.hold, 0),
+            released=released.get(hold.hold, 0),
+            ending=hold.ending if hold.hold in captured or hold.hold in released else "",
+        )
+        for hold in holds
+        if hold.hold in taken
+    ]
+
+
+def _replayed(
+    key: AccountKey,
+    known: Sequence[Transfer],
+    later: Iterable[Transfer],
+    lots: Iterable[Lot],
+    holds: Iterable[Hold],
+) -> Books:
+    matured = {line.lot: line for line in later if line.move == "mature"}
+    then = lots_after(known, [_undated(lot, matured.get(lot.lot)) for lot in lots])
+    live = [hold for hold in holds_after(known, holds) if hold.is_live]
     account = msgspec.structs.replace(
         opened(*key),
         version=known[-1].version if known else 0,
         recorded_at=known[-1].recorded_at if known else 0,
-        next_change_at=min((lot.next_change_at for lot in then), default=NEVER),
+        next_change_at=next_change_of(then, live),
         lots=len(then),
         **fold(known),
     )
-    return Books(account, then)
+    return Books(account, then, live)
+
+
+def _undated(lot: Lot, matured: Transfer | None) -> Lot:
+    """The lot with the maturity that the books knew before it matured.
+
+    One that matured by time alone was dated as it came. One that news of its order made mature was
+    not known to, however early its date lies since then.
+    """
+    if matured is None:
+        return lot
+    is_by_time = matured.origin == SYSTEM and matured.key == f"mature:{lot.lot}"
+    return msgspec.structs.replace(lot, matures_at=matured.effective_at if is_by_time else NEVER)

@@ -8,35 +8,51 @@ and credentials (I5, I10, I11) is held by tests. Source: design, ledger, section
 from collections.abc import Iterable, Iterator, Sequence
 
 from nuqta.ledger.account import Account
+from nuqta.ledger.books import next_change_of
 from nuqta.ledger.commands import SYSTEM, Receipt
-from nuqta.ledger.history import lots_after
-from nuqta.ledger.instants import NEVER
+from nuqta.ledger.history import holds_after, lots_after
+from nuqta.ledger.holds import Hold
 from nuqta.ledger.lots import Lot
-from nuqta.ledger.transfers import MOVES, NO_LOT, PLACES, Transfer, book, fold
+from nuqta.ledger.transfers import MOVES, NO_HOLD, NO_LOT, PLACES, Transfer, book, fold, standing
 
 _PLACES = frozenset(PLACES)
 _OF_THE_CUSTOMER = ("pending", "available", "held", "owed")
 _FROM_A_LIVE_LOT = frozenset({"hold", "spend"})
 _MAY_PRECEDE = frozenset({"earn", "mature", "release", "expire"})
+_UNDOES = {
+    "cancel": "earn",
+    "owe": "earn",
+    "forgive": "earn return",
+    "reinstate": "cancel owe forgive",
+    "return": "capture spend owe forgive",
+    "spend": "return",
+}
+"""Which moves may undo which others."""
+_MUST_UNDO = frozenset({"cancel", "reinstate", "return"})
+_WITHOUT_LOT = frozenset({"owe", "forgive", "reinstate", "return"})
+"""Moves that need not touch a lot, because a debt or the program bears them."""
 
 
 def violations(
     account: Account,
     transfers: Sequence[Transfer],
     lots: Sequence[Lot],
+    holds: Sequence[Hold],
     receipts: Iterable[Receipt],
 ) -> Iterator[str]:
     """Everything that is wrong with the books of one account; nothing where they hold.
 
-    `transfers` are all of the account's, by version; `lots` all of its lots, open or not.
+    `transfers` are all of the account's, by version; `lots` and `holds` all that it ever had.
     """
     for found in (
         _lines(transfers),
         _balances(transfers),
         _row(account, transfers),
         _lots(account, transfers, lots),
-        _places(account, lots),
+        _places(account, lots, holds),
         _lives(transfers, lots),
+        _undone(transfers),
+        _holds(transfers, holds),
         _keys(transfers, receipts),
     ):
         yield from (f"{sentence} (account {account.key})" for sentence in found)
@@ -96,31 +112,26 @@ def _lots(account: Account, transfers: Sequence[Transfer], lots: Sequence[Lot]) 
     """Each lot by itself, and against what its transfers leave of it."""
     if [lot.lot for lot in lots] != list(range(1, account.lots + 1)):
         yield f"I1: the row says {account.lots} lots, the books hold {len(lots)}"
-    granted: dict[int, int] = {}
-    for transfer in transfers:
-        if transfer.source in ("issued", "adjusted_in"):
-            granted[transfer.lot] = granted.get(transfer.lot, 0) + transfer.points
     for lot in lots:
         if not 0 <= lot.held <= lot.left <= lot.granted:
             yield f"I3: lot {lot.lot} has {lot.left} left and {lot.held} held of {lot.granted}"
-        if granted.get(lot.lot) != lot.granted:
-            yield f"I3: lot {lot.lot} was granted {lot.granted}, its transfers say otherwise"
     if lots_after(transfers, lots) != list(lots):
         yield "I3: the lots are not what their transfers leave of them"
 
 
-def _places(account: Account, lots: Sequence[Lot]) -> Iterator[str]:
-    """What the lots hold together, and when time next changes them, against the row."""
+def _places(account: Account, lots: Sequence[Lot], holds: Sequence[Hold]) -> Iterator[str]:
+    """What lots and holds hold together, and when time next changes them, against the row."""
     for place, total in (
         ("pending", sum(lot.left for lot in lots if lot.is_pending)),
         ("available", sum(lot.free for lot in lots if not lot.is_pending)),
         ("held", sum(lot.held for lot in lots)),
+        ("held", sum(hold.points for hold in holds if hold.is_live)),
     ):
         if total != getattr(account, place):
             yield f"I3: the lots hold {total} {place}, the row says {getattr(account, place)}"
-    due = min((lot.next_change_at for lot in lots), default=NEVER)
+    due = next_change_of(lots, holds)
     if due != account.next_change_at:
-        yield f"I1: the row next changes at {account.next_change_at}, its lots at {due}"
+        yield f"I1: the row next changes at {account.next_change_at}, its lots and holds at {due}"
 
 
 def _lives(transfers: Sequence[Transfer], lots: Sequence[Lot]) -> Iterator[str]:
@@ -132,7 +143,7 @@ def _lives(transfers: Sequence[Transfer], lots: Sequence[Lot]) -> Iterator[str]:
 def _life(transfer: Transfer, lots: dict[int, Lot]) -> Iterator[str]:
     lot = lots.get(transfer.lot)
     if lot is None:
-        if transfer.lot != NO_LOT or transfer.move not in ("owe", "forgive"):
+        if transfer.lot != NO_LOT or transfer.move not in _WITHOUT_LOT:
             yield f"I3: version {transfer.version} names no lot of the account"
         return
     at = transfer.effective_at
@@ -140,6 +151,8 @@ def _life(transfer: Transfer, lots: dict[int, Lot]) -> Iterator[str]:
     takes = transfer.move in _FROM_A_LIVE_LOT or transfer.target == "adjusted_out"
     if takes and outside:
         yield f"I3: version {transfer.version} takes from lot {lot.lot} outside its life"
+    if transfer.move == "return" and at >= lot.expires_at and not lot.revives:
+        yield f"I3: version {transfer.version} gives back to lot {lot.lot} after its life"
     if transfer.move == "expire" and at < lot.expires_at:
         yield f"I3: version {transfer.version} expires lot {lot.lot} before its time"
     if transfer.move not in _MAY_PRECEDE and transfer.recorded_at - at > transfer.version:
@@ -147,11 +160,52 @@ def _life(transfer: Transfer, lots: dict[int, Lot]) -> Iterator[str]:
         yield f"I7: version {transfer.version} ({transfer.move}) is effective before its command"
 
 
+def _undone(transfers: Sequence[Transfer]) -> Iterator[str]:
+    """Whatever undoes names a line of its own kind of order before it, and no more of it than it
+    had."""
+    by_version = {line.version: line for line in transfers}
+    for line in transfers:
+        undone = by_version.get(line.undoes)
+        if not line.undoes:
+            if line.move in _MUST_UNDO:
+                yield f"I8: version {line.version} ({line.move}) does not say what it undoes"
+        elif (
+            undone is None
+            or undone.version >= line.version
+            or undone.move not in _UNDOES.get(line.move, "").split()
+            or undone.order_key != line.order_key
+        ):
+            yield f"I8: version {line.version} undoes {line.undoes}, which it cannot"
+    for version, left in standing(transfers).items():
+        if left < 0:
+            yield f"I8: more of version {version} was undone than it had"
+
+
+def _holds(transfers: Sequence[Transfer], holds: Sequence[Hold]) -> Iterator[str]:
+    """A hold ends exactly once, and what was captured and released of it is what it held."""
+    named = {line.hold for line in transfers if line.hold != NO_HOLD}
+    if named != {hold.hold for hold in holds}:
+        yield "I9: the holds are not those that their transfers name"
+        return
+    live_carts = [hold.cart for hold in holds if hold.is_live]
+    if len(live_carts) != len(set(live_carts)):
+        yield "I9: a cart has more than one live hold"
+    after = {hold.hold: hold for hold in holds_after(transfers, holds)}
+    for hold in holds:
+        if after.get(hold.hold) != hold:
+            yield f"I9: hold {hold.hold} is not what its transfers make of it"
+        ended = hold.captured + hold.released
+        if ended != (0 if hold.is_live else hold.points):
+            yield f"I9: hold {hold.hold} held {hold.points}, and {ended} of them ended"
+        if sum(points for _, points in hold.taken) != hold.points:
+            yield f"I9: hold {hold.hold} holds {hold.points}, its lots say otherwise"
+
+
 def _keys(transfers: Sequence[Transfer], receipts: Iterable[Receipt]) -> Iterator[str]:
     by_key: dict[tuple[str, str], list[int]] = {}
     for transfer in transfers:
         by_key.setdefault((transfer.origin, transfer.key), []).append(transfer.version)
-    remaining = {key for key in by_key if key[0] != SYSTEM or key[1].startswith("earn:")}
+    remaining = {key for key in by_key if key[0] != SYSTEM}
     for key, versions in by_key.items():
         if versions[-1] - versions[0] + 1 != len(versions):
             yield f"I6: the key {key} has more than one effect"

@@ -5,9 +5,14 @@ part of it that carts hold is counted in `held`, and in `left` as well, until it
 Source: design, ledger, section 3.
 """
 
+from typing import Final
+
 import msgspec
 
 from nuqta.ledger.instants import NEVER, Instant, Points
+
+OF_DEBT: Final = -1
+"""What a lot revives whose points were owed when an order redeemed them."""
 
 
 class Lot(msgspec.Struct, frozen=True, gc=False):
@@ -16,6 +21,9 @@ class Lot(msgspec.Struct, frozen=True, gc=False):
     `matures_at` = NEVER means that the lot waits until its maturity is told; `expires_at` = NEVER
     that it never expires. `order_key` is the order that earned it, "" for a lot without an order;
     `rule_id` and `rule_revision` say by which cashback rule. 0 <= held <= left <= granted.
+    `expired` counts what expired of it and was not cancelled since. `revives` is set on a lot that
+    an order's return made (and `order_key` is that order): the expired lot whose points came back,
+    or OF_DEBT. `is_told` says that its coming end was told.
     """
 
     dkey: int
@@ -31,6 +39,9 @@ class Lot(msgspec.Struct, frozen=True, gc=False):
     order_key: str = ""
     rule_id: str = ""
     rule_revision: int = 0
+    expired: Points = 0
+    revives: int = 0
+    is_told: int = 0
 
     @property
     def free(self) -> Points:

@@ -11,20 +11,26 @@ from typing import TypeAlias
 import msgspec
 
 from nuqta import refusals
+from nuqta.ledger import orders
 from nuqta.ledger.account import Account
-from nuqta.ledger.books import Books
+from nuqta.ledger.books import Books, Stamp
 from nuqta.ledger.commands import (
     SYSTEM,
     Adjust,
     Answer,
     Command,
-    Earn,
+    Order,
     Receipt,
+    Release,
+    Remind,
+    Reserve,
     Settle,
     Spend,
     digest_of,
 )
-from nuqta.ledger.instants import POINTS_MAX, Instant, Points
+from nuqta.ledger.events import Event
+from nuqta.ledger.holds import Hold
+from nuqta.ledger.instants import POINTS_MAX, Instant
 from nuqta.ledger.lots import Lot
 from nuqta.ledger.transfers import AccountKey, Transfer
 from nuqta.refusals import Refusal
@@ -34,11 +40,15 @@ ReceiptKey: TypeAlias = tuple[int, int, str, str]
 
 
 class Facts(msgspec.Struct):
-    """Every row that a batch of commands may touch: accounts, their open lots, receipts given."""
+    """Every row that a batch of commands may touch: accounts, receipts given, and by account its
+    open lots (and those that an order of the batch ever touched), its live holds (and those that
+    are named), and the transfers of those orders, by version."""
 
     accounts: dict[AccountKey, Account]
     lots: dict[AccountKey, list[Lot]]
     receipts: dict[ReceiptKey, Receipt]
+    holds: dict[AccountKey, list[Hold]] = {}
+    orders: dict[AccountKey, list[Transfer]] = {}
 
 
 class Note(msgspec.Struct, frozen=True, gc=False):
@@ -62,6 +72,8 @@ class Outcome(msgspec.Struct):
     transfers: list[Transfer]
     receipts: list[Receipt]
     notes: list[Note]
+    holds: list[Hold] = []
+    events: list[Event] = []
 
 
 def receipt_key(command: Command) -> ReceiptKey:
@@ -71,7 +83,7 @@ def receipt_key(command: Command) -> ReceiptKey:
 
 def decide(commands: list[Command], facts: Facts, clock: Instant) -> Outcome:
     """Decide a batch at the instant `clock`. Never raises for what a caller may send."""
-    outcome = Outcome([], [], [], [], [], [])
+    outcome = Outcome([], [], [], [], [], [], [], [])
     seen = dict(facts.receipts)
     open_books: dict[AccountKey, Books] = {}
     for command in commands:
@@ -82,13 +94,20 @@ def decide(commands: list[Command], facts: Facts, clock: Instant) -> Outcome:
             if account is None:
                 outcome.answers.append(_unknown(command, clock))
                 continue
-            books = open_books[key] = Books(account, facts.lots.get(key, ()))
+            books = open_books[key] = Books(
+                account,
+                facts.lots.get(key, ()),
+                facts.holds.get(key, ()),
+                facts.orders.get(key, ()),
+            )
         outcome.answers.append(_decide_one(command, open_books, seen, outcome, clock))
     for books in open_books.values():
-        if books.transfers:
+        if books.has_changed():
             outcome.accounts.append((books.before.version, books.after()))
             outcome.lots.extend(books.lots[number] for number in books.touched)
+            outcome.holds.extend(books.holds[number] for number in books.touched_holds)
             outcome.transfers.extend(books.transfers)
+            outcome.events.extend(books.events)
     return outcome
 
 
@@ -110,11 +129,14 @@ def _decide_one(
         return Answer(known, refusal, is_replay=True)
 
     now = max(clock, books.recorded_at)
-    untouched = books.copy() if books.next_change_at <= now else None
+    may_return = books.next_change_at <= now or isinstance(command, Reserve)
+    untouched = books.copy() if may_return else None
     version = books.version
     books.settle(now)
     refusal = _apply(command, books, now)
-    if refusal is not None and untouched is not None:
+    if refusal is None:
+        books.tell()
+    elif untouched is not None:
         books = open_books[command.account] = untouched
     receipt = _receipt(command, digest, books, version, refusal, clock)
     if _is_remembered(command, refusal):
@@ -128,78 +150,96 @@ def _decide_one(
 
 
 def _apply(command: Command, books: Books, now: Instant) -> Refusal | None:
+    stamp = Stamp(now, command.origin, command.key)
     match command:
-        case Earn():
-            return _earn(command, books, now)
+        case Order():
+            return orders.move_to(command, books, now)
+        case Reserve():
+            return _reserve(command, books, stamp)
+        case Release():
+            hold = books.live_hold(command.cart)
+            if hold is not None:
+                books.release(hold, "released", stamp)
         case Spend():
-            return _spend(command, books, now)
+            return _spend(command, books, stamp)
         case Adjust():
-            return _adjust(command, books, now)
+            return _adjust(command, books, stamp)
+        case Remind():
+            _remind(command, books, stamp)
         case Settle():
-            return None
-
-
-def _earn(command: Earn, books: Books, now: Instant) -> Refusal | None:
-    if command.effective_at > now:
-        return refusals.EFFECTIVE_IN_FUTURE
-    if not 0 <= command.points <= POINTS_MAX:
-        return refusals.POINTS_OUT_OF_RANGE
-    if command.expires_at <= command.effective_at:
-        return refusals.EXPIRY_PASSED
-    if command.points > books.room():
-        return refusals.BALANCE_TOO_LARGE
-    if command.points == 0:
-        return None
-    lot = _lot(command, command.points, command.effective_at, command.matures_at)
-    lot = msgspec.structs.replace(
-        lot,
-        order_key=command.order_key,
-        rule_id=command.rule_id,
-        rule_revision=command.rule_revision,
-    )
-    books.grant("earn", lot, now, command.origin, command.key)
+            pass
     return None
 
 
-def _spend(command: Spend, books: Books, now: Instant) -> Refusal | None:
+def _reserve(command: Reserve, books: Books, stamp: Stamp) -> Refusal | None:
+    if not 1 <= command.points <= POINTS_MAX:
+        return refusals.POINTS_OUT_OF_RANGE
+    applied = books.live_hold(command.cart)
+    if applied is not None:
+        if _is_applied(command, applied):
+            return None
+        books.release(applied, "replaced", stamp)
+    elif sum(hold.is_live for hold in books.holds.values()) >= command.holds_max:
+        return refusals.TOO_MANY_HOLDS
+    if books.sums["owed"]:
+        return refusals.POINTS_OWED
+    if command.points > books.sums["available"]:
+        return refusals.NOT_ENOUGH_POINTS
+    hold = Hold(
+        command.dkey, command.customer_id, 0, command.cart, command.method_id, command.points,
+        command.discount, command.currency, stamp.now, stamp.now + command.life_us, (),
+    )  # fmt: skip
+    books.reserve(hold, stamp)
+    return None
+
+
+def _is_applied(command: Reserve, hold: Hold) -> bool:
+    wished = (command.method_id, command.points, command.discount, command.currency)
+    return wished == (hold.method_id, hold.points, hold.discount, hold.currency)
+
+
+def _remind(command: Remind, books: Books, stamp: Stamp) -> None:
+    lot = books.lots.get(command.lot)
+    if lot is None or lot.is_told or not lot.free:
+        return
+    if stamp.now < lot.expires_at <= stamp.now + command.within_us:
+        books.remind(lot, stamp)
+
+
+def _spend(command: Spend, books: Books, stamp: Stamp) -> Refusal | None:
     if not 1 <= command.points <= POINTS_MAX:
         return refusals.POINTS_OUT_OF_RANGE
     if books.sums["owed"]:
         return refusals.POINTS_OWED
     if command.points > books.sums["available"]:
         return refusals.NOT_ENOUGH_POINTS
-    books.take("spend", "redeemed", command.points, now, command.origin, command.key)
+    books.take("spend", "redeemed", command.points, stamp)
     return None
 
 
-def _adjust(command: Adjust, books: Books, now: Instant) -> Refusal | None:
+def _adjust(command: Adjust, books: Books, stamp: Stamp) -> Refusal | None:
     if not 1 <= abs(command.points) <= POINTS_MAX:
         return refusals.POINTS_OUT_OF_RANGE
     if command.points < 0:
         if -command.points > books.sums["available"]:
             return refusals.NOT_ENOUGH_POINTS
-        points = -command.points
-        books.take("adjust", "adjusted_out", points, now, command.origin, command.key)
+        books.take("adjust", "adjusted_out", -command.points, stamp)
         return None
-    if command.expires_at <= now:
+    if command.expires_at <= stamp.now:
         return refusals.EXPIRY_PASSED
     if command.points > books.room():
         return refusals.BALANCE_TOO_LARGE
-    lot = _lot(command, command.points, now, matures_at=now)
-    books.grant("adjust", lot, now, command.origin, command.key)
+    lot = Lot(
+        command.dkey, command.customer_id, 0, command.points, command.points, 0, 0,
+        stamp.now, stamp.now, command.expires_at,
+    )  # fmt: skip
+    books.grant("adjust", lot, stamp)
     return None
 
 
-def _lot(command: Earn | Adjust, points: Points, granted_at: Instant, matures_at: Instant) -> Lot:
-    return Lot(
-        command.dkey, command.customer_id, 0, points, points, 0, 0,
-        granted_at, matures_at, command.expires_at,
-    )  # fmt: skip
-
-
 def _is_remembered(command: Command, refusal: Refusal | None) -> bool:
-    if isinstance(command, Settle):
-        return False  # its transfers carry the derived keys, and what is due is due only once
+    if isinstance(command, Settle | Remind | Order):
+        return False  # due once, told once, and an order's events are known by their own digests
     return refusal is None or (command.is_keyed and command.origin != SYSTEM)
 
 

@@ -6,7 +6,7 @@ the house has the rest. Which pairs of places a move may join stands in `MOVES`,
 Source: design, ledger, section 2.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final, TypeAlias
 
 import msgspec
@@ -35,18 +35,29 @@ MOVES: Final[dict[str, frozenset[tuple[str, str]]]] = {
     "capture": frozenset({("held", "redeemed")}),
     "spend": frozenset({("available", "redeemed")}),
     "expire": frozenset({("available", "expired"), ("pending", "expired")}),
-    "cancel": frozenset({("pending", "cancelled"), ("available", "cancelled")}),
-    "return": frozenset({("redeemed", "available")}),
+    "cancel": frozenset(
+        {("pending", "cancelled"), ("available", "cancelled"), ("expired", "cancelled")}
+    ),
+    "reinstate": frozenset(
+        {
+            ("cancelled", "pending"), ("cancelled", "available"), ("cancelled", "expired"),
+            ("cancelled", "owed"), ("cancelled", "forgiven"),
+        }
+    ),
+    "return": frozenset({("redeemed", "available"), ("redeemed", "forgiven")}),
     "adjust": frozenset({("adjusted_in", "available"), ("available", "adjusted_out")}),
-    "owe": frozenset({("owed", "cancelled")}),
+    "owe": frozenset({("owed", "cancelled"), ("owed", "redeemed")}),
     "repay": frozenset({("available", "owed")}),
-    "forgive": frozenset({("forgiven", "cancelled")}),
-}
+    "forgive": frozenset({("forgiven", "cancelled"), ("forgiven", "redeemed")}),
+}  # fmt: skip
+"""Beyond the design's table: points of an order that had expired unspent are cancelled from where
+they went; a cancellation that is itself undone is reinstated to where it took from; and points that
+an order redeemed though they were gone are owed, or borne by the program (decision 6)."""
 
 NO_LOT: Final = 0
 """The lot of a transfer that touches none (owe, forgive); lots are numbered from 1."""
 NO_HOLD: Final = 0
-"""The hold of a transfer that belongs to none; holds are numbered from 1."""
+"""The hold of a transfer that belongs to none; a hold's number is the version of its first one."""
 
 
 class Transfer(msgspec.Struct, frozen=True, gc=False):
@@ -54,7 +65,8 @@ class Transfer(msgspec.Struct, frozen=True, gc=False):
 
     `effective_at` is when it counts, `recorded_at` when the books learned it (strictly increasing
     per account). `origin` and `key` name the command that booked it. `undoes` is the version of
-    the transfer that it takes back, 0 for none.
+    the transfer that it takes back, 0 for none. `order_key` names the order that caused it, "" for
+    none.
     """
 
     dkey: int
@@ -71,6 +83,7 @@ class Transfer(msgspec.Struct, frozen=True, gc=False):
     recorded_at: Instant
     origin: str
     key: str
+    order_key: str = ""
 
 
 def book(sums: dict[str, Points], source: str, target: str, points: Points) -> None:
@@ -85,3 +98,12 @@ def fold(transfers: Iterable[Transfer]) -> dict[str, Points]:
     for transfer in transfers:
         book(sums, transfer.source, transfer.target, transfer.points)
     return sums
+
+
+def standing(lines: Sequence[Transfer]) -> dict[int, Points]:
+    """By version, what of each line has not been undone by a later one of them."""
+    left = {line.version: line.points for line in lines}
+    for line in reversed(lines):
+        if line.undoes in left:
+            left[line.undoes] -= left[line.version]
+    return left

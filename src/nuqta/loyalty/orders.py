@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from nuqta.ledger.account import dkey_of
-from nuqta.ledger.commands import SYSTEM, Earn
+from nuqta.ledger.commands import SYSTEM, Order
 from nuqta.ledger.instants import Instant
 from nuqta.loyalty.cashback import Rule
 from nuqta.loyalty.money import Minor
@@ -45,22 +45,22 @@ def checked_number(text: str) -> str:
     return number
 
 
-def earned_by(order: PlacedOrder, store_id: int, program: Program, rule: Rule) -> Earn:
+def earned_by(order: PlacedOrder, store_id: int, program: Program, rule: Rule) -> Order:
     """The command by which the order earns: once, by the rule in force, at the order's own date.
 
     The content is the order's facts, not the points: a rule that changed since makes no conflict.
     """
-    return Earn(
+    return Order(
         dkey=dkey_of(store_id, order.customer_id),
         customer_id=order.customer_id,
         origin=SYSTEM,
         key=f"earn:{order.number}:1",
-        points=rule.points_for(order.total),
-        effective_at=order.placed_at,
+        earned=rule.points_for(order.total),
+        kept=rule.points_for(order.total),
+        granted_at=order.placed_at,
         matures_at=program.matures_at(order.placed_at, order.placed_at),
         expires_at=program.expires_at(order.placed_at),
         order_key=order.number,
         rule_id=rule.rule_id,
         rule_revision=rule.revision,
-        facts=f"{order.number}|{order.placed_at}|{order.total}",
     )

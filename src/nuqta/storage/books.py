@@ -10,12 +10,20 @@ from typing import Final
 from msgspec.structs import astuple
 
 from nuqta.ledger.account import Account, opened
-from nuqta.ledger.commands import Command, Receipt
+from nuqta.ledger.commands import Command, Order, Receipt
+from nuqta.ledger.holds import Hold
 from nuqta.ledger.lots import Lot
 from nuqta.ledger.posting import Facts, Outcome, receipt_key
-from nuqta.ledger.transfers import AccountKey, Transfer
+from nuqta.ledger.transfers import NO_HOLD, AccountKey, Transfer
 from nuqta.storage.faults import Damaged, StorageFault
-from nuqta.storage.rows import account_from, account_row, lot_from, lot_row
+from nuqta.storage.rows import (
+    account_from,
+    account_row,
+    hold_from,
+    hold_row,
+    lot_from,
+    lot_row,
+)
 from nuqta.storage.sqlite import Transaction
 from nuqta.storage.statements import statement
 
@@ -25,6 +33,13 @@ _CHANGE_ACCOUNT = statement("points.change_account")
 _OPEN_LOTS = statement("points.open_lots")
 _ALL_LOTS = statement("points.all_lots")
 _PUT_LOT = statement("points.put_lot")
+_LOTS_OF_ORDER = statement("points.lots_of_order")
+_TRANSFERS_OF_ORDER = statement("points.transfers_of_order")
+_LIVE_HOLDS = statement("holds.live")
+_ALL_HOLDS = statement("holds.every")
+_HOLD = statement("holds.by_number")
+_PUT_HOLD = statement("holds.put")
+_ADD_EVENT = statement("events.add")
 _ADD_TRANSFER = statement("points.add_transfer")
 _TRANSFERS = statement("points.transfers")
 _RECEIPT = statement("points.receipt")
@@ -48,19 +63,52 @@ def load(tx: Transaction, commands: Sequence[Command]) -> Facts:
     lots: dict[AccountKey, list[Lot]] = {key: [] for key, one in accounts.items() if one.lots}
     for lot in map(lot_from, tx.each(_OPEN_LOTS, lots)):
         lots[lot.dkey, lot.customer_id].append(lot)
+    holds: dict[AccountKey, list[Hold]] = {key: [] for key, one in accounts.items() if one.held}
+    for hold in map(hold_from, tx.each(_LIVE_HOLDS, holds)):
+        holds[hold.dkey, hold.customer_id].append(hold)
     for key, of_account in lots.items():
-        _all_there(accounts[key], of_account)
-    return Facts(accounts, lots, receipts)
+        _all_there(accounts[key], of_account, holds.get(key, ()))
+    facts = Facts(accounts, lots, receipts, holds, {})
+    _load_orders(tx, facts, [one for one in commands if isinstance(one, Order)])
+    return facts
+
+
+def _load_orders(tx: Transaction, facts: Facts, commands: list[Order]) -> None:
+    """What the orders of a batch have done so far, with the lots and holds that it touched."""
+    orders = [
+        (*one.account, one.order_key)
+        for one in commands
+        if one.account in facts.accounts and facts.accounts[one.account].version
+    ]
+    if not orders:
+        return
+    named = {(*one.account, one.hold) for one in commands if one.hold != NO_HOLD}
+    for line in (Transfer(*row) for row in tx.each(_TRANSFERS_OF_ORDER, orders)):
+        key = (line.dkey, line.customer_id)
+        facts.orders.setdefault(key, []).append(line)
+        if line.hold != NO_HOLD:
+            named.add((*key, line.hold))
+    if facts.orders:
+        for lot in map(lot_from, tx.each(_LOTS_OF_ORDER, orders)):
+            if lot.left == 0:  # the others are there already
+                facts.lots.setdefault((lot.dkey, lot.customer_id), []).append(lot)
+    for hold in map(hold_from, tx.each(_HOLD, sorted(named))):
+        of_account = facts.holds.setdefault((hold.dkey, hold.customer_id), [])
+        if not hold.is_live:  # the live ones are there already
+            of_account.append(hold)
 
 
 def record(tx: Transaction, outcome: Outcome) -> None:
     """Append what was decided. Raises StorageFault where an account is not as it was loaded."""
-    if outcome.transfers:
+    if outcome.accounts:
         tx.many(_ADD_TRANSFER, [astuple(transfer) for transfer in outcome.transfers])
         tx.many(_PUT_LOT, [lot_row(lot) for lot in outcome.lots])
+        tx.many(_ADD_EVENT, [astuple(event) for event in outcome.events])
         changes = [_change(before, account) for before, account in outcome.accounts]
         if tx.many(_CHANGE_ACCOUNT, changes) != len(changes):
             raise StorageFault("an account changed between loading and recording")
+    if outcome.holds:
+        tx.many(_PUT_HOLD, [hold_row(hold) for hold in outcome.holds])
     if outcome.receipts:
         tx.many(_ADD_RECEIPT, [astuple(receipt) for receipt in outcome.receipts])
     if outcome.notes:
@@ -78,19 +126,30 @@ def account(tx: Transaction, key: AccountKey) -> Account | None:
     return account_from(rows[0]) if rows else None
 
 
-def open_lots(tx: Transaction, account: Account) -> list[Lot]:
-    """The lots of an account that have points left. Raises Damaged.
+def open_lots(tx: Transaction, account: Account) -> tuple[list[Lot], list[Hold]]:
+    """The lots of an account that have points left, and its live holds. Raises Damaged.
 
     A lot that is missing (its key or what it has left was hit) is seen by what the others hold.
     """
     lots = [lot_from(row) for row in tx.rows_of(_OPEN_LOTS.text, account.key)]
-    _all_there(account, lots)
-    return lots
+    holds = []
+    if account.held:
+        holds = [hold_from(row) for row in tx.rows_of(_LIVE_HOLDS.text, account.key)]
+    _all_there(account, lots, holds)
+    return lots, holds
 
 
-def _all_there(account: Account, lots: list[Lot]) -> None:
+def _all_there(account: Account, lots: Iterable[Lot], holds: Iterable[Hold]) -> None:
+    where = f"account {account.dkey}/{account.customer_id}"
     if sum([lot.left for lot in lots]) != account.pending + account.available + account.held:
-        raise Damaged(f"account {account.dkey}/{account.customer_id} does not agree with its lots")
+        raise Damaged(f"{where} does not agree with its lots")
+    if sum([hold.points for hold in holds]) != account.held:
+        raise Damaged(f"{where} does not agree with its holds")
+
+
+def all_holds(tx: Transaction, key: AccountKey) -> list[Hold]:
+    """Every hold of an account, by number. Raises Damaged."""
+    return [hold_from(row) for row in tx.rows_of(_ALL_HOLDS.text, key)]
 
 
 def all_lots(tx: Transaction, key: AccountKey) -> list[Lot]:

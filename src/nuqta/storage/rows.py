@@ -9,21 +9,27 @@ from collections.abc import Sequence
 from typing import Any, Final
 from zlib import crc32
 
+import msgspec
 from msgspec.structs import astuple
 
 from nuqta.ledger.account import Account
+from nuqta.ledger.holds import Hold
 from nuqta.ledger.lots import Lot
 from nuqta.storage.faults import Damaged
 
-ACCOUNT_COLUMNS: Final = 17
-_ACCOUNT = struct.Struct(f"<{ACCOUNT_COLUMNS}q")
+ACCOUNT_COLUMNS: Final = 18
+_ACCOUNT = struct.Struct("<17q")
 _LOT = struct.Struct("<11q")  # its first ten numbers, and the revision of its rule
+_ONE = struct.Struct("<q")
+_THREE = struct.Struct("<3q")
+_encode = msgspec.json.encode
+_taken = msgspec.json.Decoder(tuple[tuple[int, int], ...])
 
 
 def account_from(row: Sequence[Any]) -> Account:
-    """The account in 17 numbers and their checksum. Raises Damaged where they disagree."""
+    """The account in 18 numbers and their checksum. Raises Damaged where they disagree."""
     numbers = row[:ACCOUNT_COLUMNS]
-    if crc32(_ACCOUNT.pack(*numbers)) != row[ACCOUNT_COLUMNS]:
+    if _account_crc(numbers) != row[ACCOUNT_COLUMNS]:
         raise Damaged(f"account {numbers[0]}/{numbers[1]} does not agree with its checksum")
     return Account(*numbers)
 
@@ -31,17 +37,49 @@ def account_from(row: Sequence[Any]) -> Account:
 def account_row(account: Account) -> tuple[int, ...]:
     """The account's numbers in the order of the table, and their checksum."""
     numbers: tuple[int, ...] = astuple(account)
-    return (*numbers, crc32(_ACCOUNT.pack(*numbers)))
+    return (*numbers, _account_crc(numbers))
+
+
+def _account_crc(numbers: Sequence[int]) -> int:
+    """Columns that came with a later schema count only where they say something, so that rows
+    written before it keep their checksums."""
+    crc = crc32(_ACCOUNT.pack(*numbers[:17]))
+    return crc32(_ONE.pack(numbers[17]), crc) if numbers[17] else crc
 
 
 def lot_from(row: Sequence[Any]) -> Lot:
     """The lot in a row of the table. Raises Damaged where its numbers and checksum disagree."""
-    if crc32(_LOT.pack(*row[:10], row[12])) != row[13]:
+    if _lot_crc(row) != row[16]:
         raise Damaged(f"lot {row[0]}/{row[1]}/{row[2]} does not agree with its checksum")
-    return Lot(*row[:13])
+    return Lot(*row[:16])
 
 
 def lot_row(lot: Lot) -> tuple[object, ...]:
     """The lot's fields in the order of the table, and the checksum of its numbers."""
     fields = astuple(lot)
-    return (*fields, crc32(_LOT.pack(*fields[:10], fields[12])))
+    return (*fields, _lot_crc(fields))
+
+
+def _lot_crc(fields: Sequence[Any]) -> int:
+    crc = crc32(_LOT.pack(*fields[:10], fields[12]))
+    later = fields[13:16]
+    return crc32(_THREE.pack(*later), crc) if any(later) else crc
+
+
+def hold_from(row: Sequence[Any]) -> Hold:
+    """The hold in a row of the table. Raises Damaged where its fields and checksum disagree."""
+    if crc32(_encode(row[:15])) != row[15]:
+        raise Damaged(f"hold {row[0]}/{row[1]}/{row[2]} does not agree with its checksum")
+    try:
+        taken = _taken.decode(row[10])
+    except msgspec.DecodeError as error:
+        raise Damaged(f"hold {row[0]}/{row[1]}/{row[2]} names no lots: {error}") from error
+    fields = (*row[:10], taken, *row[11:15])
+    return Hold(*fields)
+
+
+def hold_row(hold: Hold) -> tuple[object, ...]:
+    """The hold's fields in the order of the table, and the checksum of all of them."""
+    fields = astuple(hold)
+    texts = (*fields[:10], _encode(fields[10]).decode(), *fields[11:])
+    return (*texts, crc32(_encode(texts)))

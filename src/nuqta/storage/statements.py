@@ -46,7 +46,10 @@ def statement(name: str) -> Statement:
     return noun(file)[short]
 
 
-NOUNS: Final = ("points", "customers", "sessions", "partners", "program", "cashback", "meta")
+NOUNS: Final = (
+    "points", "holds", "orders", "redemption", "events", "webhooks", "customers", "sessions",
+    "partners", "program", "cashback", "meta",
+)  # fmt: skip
 """The .sql files there are."""
 
 

@@ -5,7 +5,7 @@ SELECT t.partner_id, t.ends_at, s.store_id, i.scopes,
        n.customer_id, n.used_at, n.ends_at,
        a.dkey, a.customer_id, a.version, a.recorded_at, a.next_change_at, a.lots, a.pending,
        a.available, a.held, a.owed, a.issued, a.redeemed, a.expired, a.cancelled, a.adjusted_in,
-       a.adjusted_out, a.forgiven, a.crc
+       a.adjusted_out, a.forgiven, a.events, a.crc
 FROM (SELECT 1)
 LEFT JOIN partner_tokens t ON t.digest = :partner_digest AND t.kind = 'authorization'
 LEFT JOIN stores s
@@ -17,17 +17,17 @@ LEFT JOIN accounts a ON a.dkey = n.dkey AND a.customer_id = n.customer_id;
 -- name: account
 -- One account.
 SELECT dkey, customer_id, version, recorded_at, next_change_at, lots, pending, available, held, owed,
-       issued, redeemed, expired, cancelled, adjusted_in, adjusted_out, forgiven, crc
+       issued, redeemed, expired, cancelled, adjusted_in, adjusted_out, forgiven, events, crc
 FROM accounts WHERE dkey = :dkey AND customer_id = :customer_id;
 
 -- name: open_account
 -- An account that starts empty; nothing where there is one.
 INSERT INTO accounts (dkey, customer_id, version, recorded_at, next_change_at, lots, pending,
     available, held, owed, issued, redeemed, expired, cancelled, adjusted_in, adjusted_out, forgiven,
-    crc)
+    events, crc)
 VALUES (:dkey, :customer_id, :version, :recorded_at, :next_change_at, :lots, :pending, :available,
     :held, :owed, :issued, :redeemed, :expired, :cancelled, :adjusted_in, :adjusted_out, :forgiven,
-    :crc)
+    :events, :crc)
 ON CONFLICT (dkey, customer_id) DO NOTHING;
 
 -- name: change_account
@@ -36,44 +36,64 @@ UPDATE accounts
 SET version = :version, recorded_at = :recorded_at, next_change_at = :next_change_at, lots = :lots,
     pending = :pending, available = :available, held = :held, owed = :owed, issued = :issued,
     redeemed = :redeemed, expired = :expired, cancelled = :cancelled, adjusted_in = :adjusted_in,
-    adjusted_out = :adjusted_out, forgiven = :forgiven, crc = :crc
+    adjusted_out = :adjusted_out, forgiven = :forgiven, events = :events, crc = :crc
 WHERE dkey = :dkey AND customer_id = :customer_id AND version = :version_before;
 
 -- name: open_lots
 -- The lots of an account that have points left, as they are spent.
 SELECT dkey, customer_id, lot, granted, left_over, held, is_pending, granted_at, matures_at,
-       expires_at, order_key, rule_id, rule_revision, crc
+       expires_at, order_key, rule_id, rule_revision, expired, revives, is_told, crc
 FROM lots WHERE dkey = :dkey AND customer_id = :customer_id AND left_over > 0
 ORDER BY expires_at, granted_at, lot;
 
 -- name: all_lots
 -- Every lot of an account, by number.
 SELECT dkey, customer_id, lot, granted, left_over, held, is_pending, granted_at, matures_at,
-       expires_at, order_key, rule_id, rule_revision, crc
+       expires_at, order_key, rule_id, rule_revision, expired, revives, is_told, crc
 FROM lots WHERE dkey = :dkey AND customer_id = :customer_id ORDER BY lot;
 
 -- name: put_lot
 -- A new lot, or what is left of a known one.
 INSERT INTO lots (dkey, customer_id, lot, granted, left_over, held, is_pending, granted_at,
-    matures_at, expires_at, order_key, rule_id, rule_revision, crc)
+    matures_at, expires_at, order_key, rule_id, rule_revision, expired, revives, is_told, crc)
 VALUES (:dkey, :customer_id, :lot, :granted, :left_over, :held, :is_pending, :granted_at,
-    :matures_at, :expires_at, :order_key, :rule_id, :rule_revision, :crc)
+    :matures_at, :expires_at, :order_key, :rule_id, :rule_revision, :expired, :revives, :is_told,
+    :crc)
 ON CONFLICT (dkey, customer_id, lot) DO UPDATE
-SET left_over = excluded.left_over, held = excluded.held, is_pending = excluded.is_pending,
-    matures_at = excluded.matures_at, crc = excluded.crc;
+SET granted = excluded.granted, left_over = excluded.left_over, held = excluded.held,
+    is_pending = excluded.is_pending, granted_at = excluded.granted_at,
+    matures_at = excluded.matures_at, expires_at = excluded.expires_at, expired = excluded.expired,
+    is_told = excluded.is_told, crc = excluded.crc;
+
+-- name: lots_of_order
+-- The lots that an order's transfers ever touched, also those with nothing left.
+SELECT dkey, customer_id, lot, granted, left_over, held, is_pending, granted_at, matures_at,
+       expires_at, order_key, rule_id, rule_revision, expired, revives, is_told, crc
+FROM lots WHERE dkey = :dkey AND customer_id = :customer_id AND lot IN (
+    SELECT lot FROM transfers
+    WHERE dkey = :dkey AND customer_id = :customer_id AND order_key = :order_key
+      AND order_key <> '');
 
 -- name: add_transfer
 -- One line of the books.
 INSERT INTO transfers (dkey, customer_id, version, move, source, target, points, lot, hold, undoes,
-    effective_at, recorded_at, origin, key)
+    effective_at, recorded_at, origin, key, order_key)
 VALUES (:dkey, :customer_id, :version, :move, :source, :target, :points, :lot, :hold, :undoes,
-    :effective_at, :recorded_at, :origin, :key);
+    :effective_at, :recorded_at, :origin, :key, :order_key);
 
 -- name: transfers
 -- Every transfer of an account, by version.
 SELECT dkey, customer_id, version, move, source, target, points, lot, hold, undoes, effective_at,
-       recorded_at, origin, key
+       recorded_at, origin, key, order_key
 FROM transfers WHERE dkey = :dkey AND customer_id = :customer_id ORDER BY version;
+
+-- name: transfers_of_order
+-- The transfers that an order brought about, by version.
+SELECT dkey, customer_id, version, move, source, target, points, lot, hold, undoes, effective_at,
+       recorded_at, origin, key, order_key
+FROM transfers
+WHERE dkey = :dkey AND customer_id = :customer_id AND order_key = :order_key AND order_key <> ''
+ORDER BY version;
 
 -- name: receipt
 -- The receipt that was given for a key, if any.
@@ -104,7 +124,7 @@ WHERE next_change_at <= :now ORDER BY next_change_at LIMIT :limit;
 -- name: accounts_from
 -- store-wide: the audit walks over all accounts of a store in key order.
 SELECT dkey, customer_id, version, recorded_at, next_change_at, lots, pending, available, held, owed,
-       issued, redeemed, expired, cancelled, adjusted_in, adjusted_out, forgiven, crc
+       issued, redeemed, expired, cancelled, adjusted_in, adjusted_out, forgiven, events, crc
 FROM accounts WHERE dkey >= :dkey_from AND dkey < :dkey_until ORDER BY dkey, customer_id;
 
 -- name: orphans
