@@ -214,10 +214,12 @@ def _keys(transfers: Sequence[Transfer], receipts: Iterable[Receipt]) -> Iterato
         remaining.discard((receipt.origin, receipt.key))
         if receipt.refusal and booked:
             yield f"I6: {receipt.key} was refused and has an effect"
-        if receipt.booked and not (
-            receipt.version - receipt.booked < booked[0] and booked[-1] <= receipt.version
-            if booked
-            else False
+        # What fell due is booked with a command too, even where that itself has nothing to book.
+        first = receipt.version - receipt.booked + 1
+        with_it = transfers[first - 1 : receipt.version]
+        if any(not first <= version <= receipt.version for version in booked) or any(
+            line.origin != SYSTEM and (line.origin, line.key) != (receipt.origin, receipt.key)
+            for line in with_it
         ):
             yield f"I6: the receipt of {receipt.key} names other transfers than it booked"
     for key in sorted(remaining):
