@@ -21,7 +21,7 @@ class Lot:
     waits: bool
     order: str = ""
     expired: int = 0
-    revives: object = None  # the lot whose points came back here, or "debt"
+    revives: "Part | None" = None  # what an order took of a lot that has expired, or of a debt
     is_told: bool = False
 
 
@@ -44,6 +44,7 @@ class Part:
     place: Lot | str
     points: int
     since: int = 0
+    number: int = 0  # the order in which an order took them
     came_from: "Part | None" = None
 
 
@@ -56,7 +57,9 @@ class Order:
     undone: list[Part] = field(default_factory=list)
     has_redeemed: bool = False
     taken: list[Part] = field(default_factory=list)
+    parts: int = 0
     returned: list[Part] = field(default_factory=list)
+    repaid: dict[Lot, int] = field(default_factory=dict)  # of a debt, by what came back to a lot
 
 
 @dataclass
@@ -104,12 +107,12 @@ class Model:
                 "used": self.used}  # fmt: skip
 
     def left(self) -> list[tuple[str, int, int, int]]:
-        """Of every lot its order, what it has left, and its dates."""
+        """Of every lot that has something left: its order, how much, and its dates."""
         held: dict[Lot, int] = {}
         for lot, points in (part for hold in self.holds if hold.is_live for part in hold.parts):
             held[lot] = held.get(lot, 0) + points
         return [(lot.order, lot.free + held.get(lot, 0), lot.matures_at, lot.expires_at)
-                for lot in self.lots]  # fmt: skip
+                for lot in self.lots if lot.free or lot in held]  # fmt: skip
 
     def at(self, now: int) -> "Model":
         """A model of its own of what a command or a read at that instant finds."""
@@ -137,16 +140,20 @@ class Model:
     def _expire(self, lot: Lot) -> None:
         lot.expired, lot.free = lot.expired + lot.free, 0
 
-    def _repay(self, lot: Lot) -> None:
+    def _repay(self, lot: Lot) -> int:
         paid = min(lot.free, self.owed)
         lot.free, self.owed = lot.free - paid, self.owed - paid
+        return paid
 
-    def _enter(self, lot: Lot, points: int, now: int) -> None:
+    def _enter(self, lot: Lot, points: int, now: int) -> int:
+        """What comes in expires where its time is over, else repays what is owed: so much of it."""
         lot.free += points
+        if lot.expires_at <= now and not (lot.revives and lot.revives.place == "debt"):
+            self._expire(lot)
+        paid = 0 if lot.waits else self._repay(lot)
         if lot.expires_at <= now:
             self._expire(lot)
-        elif not lot.waits:
-            self._repay(lot)
+        return paid
 
     def _take(self, points: int) -> list[Part]:
         """Available points, by lots in spending order."""
@@ -209,12 +216,11 @@ class Model:
                 self._end(hold, 0, self.now)
         return ""
 
-    def remind(self, number: int, within: int) -> bool:
-        """Whether there is something to tell."""
-        if number > len(self.lots):
-            return False
-        lot = self.lots[number - 1]
-        if lot.is_told or not lot.free or not self.now < lot.expires_at <= self.now + within:
-            return False
+    def remind(self, number: int, within: int) -> int:
+        """The points of the lot so many places from the first that is not empty, to be told of."""
+        full = [lot for lot in self.lots if lot.free]
+        lot = full[number] if number < len(full) else None
+        if lot is None or lot.is_told or not self.now < lot.expires_at <= self.now + within:
+            return 0
         lot.is_told = True
-        return True
+        return lot.free

@@ -33,9 +33,9 @@ def _cut(parts: list[Part], points: int) -> list[Part]:
     while points > 0 and parts:
         last = parts.pop()
         if last.points > points:
-            parts.append(Part(last.place, last.points - points, last.since, last.came_from))
+            parts.append(Part(last.place, last.points - points, last.since, last.number, last.came_from))
         part = min(last.points, points)
-        cut.append(Part(last.place, part, last.since, last.came_from))
+        cut.append(Part(last.place, part, last.since, last.number, last.came_from))
         points -= part
     return cut
 
@@ -48,9 +48,16 @@ def _redeem(model: Model, wish: Wish, order: Order) -> None:
     hold.order = wish.order
     model.used += wish.redeemed
     if hold.is_live:
-        order.taken += model._end(hold, wish.redeemed, model.now)
+        _has_taken(order, model._end(hold, wish.redeemed, model.now))
     else:
-        order.taken += _spent_now(model, wish, wish.redeemed)
+        _has_taken(order, _spent_now(model, wish, wish.redeemed))
+
+
+def _has_taken(order: Order, parts: list[Part]) -> None:
+    for part in parts:
+        order.parts += 1
+        part.number = order.parts
+        order.taken.append(part)
 
 
 def _spent_now(model: Model, wish: Wish, points: int) -> list[Part]:
@@ -68,44 +75,67 @@ def _bear(model: Model, wish: Wish, points: int) -> str:
 
 
 def _take_again(model: Model, wish: Wish, order: Order, points: int) -> None:
-    """What had come back is taken from where it came to, the rest as if spent now."""
-    short = 0
+    """What had come back is taken from where it came to (also what of it expired there), as if it
+    had never come back. What is gone is spent from elsewhere; a debt that it repaid is owed again;
+    and the rest is as if spent now."""
+    gone = []
     for part in _cut(order.returned, points):
         model.used += part.points
         there = part.points
         if isinstance(part.place, Lot):
             there = min(part.points, part.place.free)
             part.place.free -= there
-        if there:
-            order.taken.append(Part(part.place, there, model.now))
-        short += part.points - there
-    order.taken += _spent_now(model, wish, short)
+            expired = min(part.points - there, part.place.expired)
+            part.place.expired -= expired
+            there += expired
+        _taken_anew(order, part, there)
+        gone.append((part, part.points - there))
+    for part, short in gone:
+        elsewhere = model._take(short)
+        short -= _sum(elsewhere)
+        owed = min(short, max(0, order.repaid.get(part.place, 0)))
+        if owed:
+            order.repaid[part.place] -= owed
+            model.owed += owed
+            _taken_anew(order, part, owed)
+        _has_taken(order, elsewhere + _spent_now(model, wish, short - owed))
+
+
+def _taken_anew(order: Order, part: Part, points: int) -> None:
+    """What a return is undone of was taken when it was first taken, and in that order."""
+    first = part.came_from
+    assert first is not None
+    if points:
+        order.taken.append(Part(first.place, points, first.since, first.number))
+        order.taken.sort(key=lambda part: part.number)
 
 
 def _give_back(model: Model, wish: Wish, order: Order, points: int) -> None:
     for part in _cut(order.taken, points):
         model.used -= part.points
         if part.place == "program":
-            order.returned.append(part)
+            order.returned.append(Part("program", part.points, came_from=part))
             continue
         lot = part.place
         if not isinstance(lot, Lot) or lot.expires_at <= model.now:
             lot = _reviving(model, wish, part)
-        model._enter(lot, part.points, model.now)
-        order.returned.append(Part(lot, part.points, 0, part))
-    for part in order.returned if wish.returned else []:
-        lot = part.place
-        if isinstance(lot, Lot) and lot.revives and lot.expires_at > model.now:
-            assert part.came_from is not None
-            lot.expires_at = max(_ends(model, wish, part.came_from), model.now + 1)
+        paid = model._enter(lot, part.points, model.now)
+        order.repaid[lot] = order.repaid.pop(lot, 0) + paid
+        order.returned.append(Part(lot, part.points, came_from=part))
+    for lot in model.lots if wish.returned else []:
+        if lot.order == wish.order and lot.revives and lot.expires_at > model.now:
+            lot.expires_at = max(_ends(model, wish, lot.revives), model.now + 1)
 
 
 def _reviving(model: Model, wish: Wish, part: Part) -> Lot:
+    """One lot for all that the order gives back of an expired one, while it lives."""
     for lot in model.lots:
-        if (lot.revives, lot.order) == (part.place, wish.order) and lot.expires_at > model.now:
+        is_its = lot.order == wish.order and lot.revives and lot.revives.place == part.place
+        if is_its and lot.expires_at > model.now:
+            lot.revives = part
             return lot
     ends = max(_ends(model, wish, part), model.now)
-    model.lots.append(Lot(model.now, model.now, ends, 0, False, wish.order, revives=part.place))
+    model.lots.append(Lot(model.now, model.now, ends, 0, False, wish.order, revives=part))
     return model.lots[-1]
 
 
@@ -125,12 +155,8 @@ def _earn(model: Model, wish: Wish, order: Order) -> None:
     order.net += missing
     for part in _cut(order.undone, missing):
         missing -= part.points
-        back = part.points
-        if part.place == "debt":  # where it has been repaid, the rest goes to the order's lot
-            back = min(part.points, model.owed)
-            model.owed -= back
-            if order.lot and part.points > back:
-                model._enter(order.lot, part.points - back, model.now)
+        if part.place == "debt":
+            _forgive_debt(model, order, part.points)
         elif isinstance(part.place, Lot):
             model._enter(part.place, part.points, model.now)
     if missing and order.lot:
@@ -142,6 +168,23 @@ def _earn(model: Model, wish: Wish, order: Order) -> None:
         if not waits:
             model._repay(order.lot)
         model.settle(model.now)
+
+
+def _forgive_debt(model: Model, order: Order, points: int) -> None:
+    """Where it has been repaid meanwhile, the points go to where the order's return had repaid it
+    from, last first, and the rest goes to the order's lot."""
+    part = min(points, model.owed)
+    model.owed -= part
+    points -= part
+    for lot in [*reversed(order.repaid)]:
+        part = min(points, max(0, order.repaid[lot]))
+        if part and lot is not order.lot:
+            order.repaid[lot] -= part
+            model._enter(lot, part, model.now)
+            points -= part
+    if points and order.lot:
+        order.repaid[order.lot] = order.repaid.get(order.lot, 0) - points
+        model._enter(order.lot, points, model.now)
 
 
 def _redate(model: Model, wish: Wish, order: Order) -> None:

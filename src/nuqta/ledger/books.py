@@ -24,7 +24,7 @@ from nuqta.ledger.commands import SYSTEM
 from nuqta.ledger.events import EXPIRING, TOLD, Event
 from nuqta.ledger.holds import Hold
 from nuqta.ledger.instants import BALANCE_MAX, NEVER, Instant, Points
-from nuqta.ledger.lots import Lot, spending_order
+from nuqta.ledger.lots import OF_DEBT, Lot, spending_order
 from nuqta.ledger.transfers import NO_HOLD, NO_LOT, Transfer, book
 
 _MATURE, _LAPSE, _EXPIRE = 0, 1, 2  # what falls due at one instant happens in this order
@@ -169,7 +169,14 @@ class Books:
         return lot
 
     def take(
-        self, move: str, target: str, points: Points, stamp: Stamp, *, hold: int = NO_HOLD
+        self,
+        move: str,
+        target: str,
+        points: Points,
+        stamp: Stamp,
+        *,
+        hold: int = NO_HOLD,
+        undoes: int = 0,
     ) -> tuple[tuple[int, Points], ...]:
         """Move available points to `target`, one transfer a lot, in spending order.
 
@@ -185,7 +192,9 @@ class Books:
                 if target == "held"
                 else replace(lot, left=lot.left - part)
             )
-            self.book(move, "available", target, part, lot.lot, stamp, hold=hold)
+            self.book(
+                move, "available", target, part, lot.lot, stamp, hold=hold, undoes=undoes
+            )
             taken.append((lot.lot, part))
             points -= part
             if not points:
@@ -234,7 +243,12 @@ class Books:
         self.came_in(lot.lot, stamp)
 
     def came_in(self, number: int, stamp: Stamp) -> None:
-        """What has come into a lot expires at once where its time is over, else repays a debt."""
+        """What has come into a lot expires at once where its time is over, else repays a debt.
+
+        What an order had left owing and gives back repays first, however short its life.
+        """
+        if self.lots[number].revives == OF_DEBT:
+            self.repay(number, stamp)
         lot = self.lots[number]
         if lot.free and lot.expires_at <= stamp.now:
             self._expire(number, stamp.now, stamp)

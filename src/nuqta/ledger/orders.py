@@ -24,7 +24,7 @@ from nuqta.ledger.books import Books, Stamp
 from nuqta.ledger.commands import Order
 from nuqta.ledger.instants import BALANCE_MAX, POINTS_MAX, Instant, Points
 from nuqta.ledger.lots import OF_DEBT, Lot, spending_order
-from nuqta.ledger.transfers import NO_LOT, Transfer, standing
+from nuqta.ledger.transfers import NO_LOT, Transfer
 from nuqta.refusals import Refusal
 
 
@@ -84,10 +84,31 @@ class _Mover:
         return known + [line for line in self.books.transfers if line.order_key == key]
 
     def _standing(self) -> list[tuple[Transfer, Points]]:
-        """The order's lines that are not wholly undone, with what of each stands."""
+        """The order's lines that are not wholly undone, with what of each stands.
+
+        What was taken instead of points that were given back and are gone settles that return for
+        good, and is a taking of its own: it comes back to where it was taken itself.
+        """
         lines = self._lines()
-        left = standing(lines)
+        left = {line.version: line.points for line in lines}
+        settled = dict.fromkeys(left, 0)
+        for line in reversed(lines):
+            if self._is_instead(line):
+                left[line.undoes] -= line.points
+                settled[line.undoes] += line.points
+            elif line.undoes:
+                left[line.undoes] -= left[line.version] + settled[line.version]
         return [(line, left[line.version]) for line in lines if left[line.version]]
+
+    def _is_instead(self, line: Transfer) -> bool:
+        """Whether an order took this because what it had given back was there no more."""
+        return line.target == "redeemed" and bool(line.undoes) and line.lot != self._lot_of(line)
+
+    def _lot_of(self, line: Transfer) -> int:
+        return next(one.lot for one in self._lines() if one.version == line.undoes)
+
+    def _is_taking(self, line: Transfer) -> bool:
+        return line.target == "redeemed" and (not line.undoes or self._is_instead(line))
 
     def _net(self) -> Points:
         """What it has earned, less what of that is cancelled, owed or forgiven."""
@@ -95,9 +116,7 @@ class _Mover:
 
     def _redeemed(self) -> Points:
         """What it has taken, less what of that has come back."""
-        return sum(
-            left for line, left in self._standing() if _is_redeeming(line) and not line.undoes
-        )
+        return sum(left for line, left in self._standing() if self._is_taking(line))
 
     def _target(self) -> Points:
         """An order that has earned nothing yet first earns all; else only what it keeps counts."""
@@ -151,11 +170,8 @@ class _Mover:
                 part = min(points, books.sums["owed"])
                 if part:
                     self._back_to("owed", part, NO_LOT, line)
-                own = self._own_lot()
-                if points > part and own is not None:  # the debt has been repaid meanwhile
-                    books.enter(
-                        "reinstate", "cancelled", own, points - part, stamp, undoes=line.version
-                    )
+                if points > part:
+                    self._reinstate_repaid(line, points - part)
             case "forgiven":
                 self._back_to("forgiven", points, NO_LOT, line)
             case "expired":
@@ -165,6 +181,22 @@ class _Mover:
             case _:
                 lot = books.lots[line.lot]
                 books.enter("reinstate", "cancelled", lot, points, stamp, undoes=line.version)
+
+    def _reinstate_repaid(self, line: Transfer, points: Points) -> None:
+        """A debt has been repaid meanwhile: by what the order gave back itself, which goes back to
+        where that was; the rest goes to the order's own lot."""
+        books = self.books
+        returned = [one.lot for one in self._lines() if one.move == "return" and one.lot != NO_LOT]
+        own = self._own_lot()
+        for number in dict.fromkeys(reversed(returned)):
+            part = min(points, self._repaid_from(number))
+            if part and number != (own and own.lot):
+                points -= part
+                books.enter("reinstate", "cancelled", books.lots[number], part, self.stamp,
+                            undoes=line.version)  # fmt: skip
+        if points and own is not None:
+            own = replace(own, granted=own.granted + points)  # they have never been in it
+            books.enter("reinstate", "cancelled", own, points, self.stamp, undoes=line.version)
 
     def _back_to(self, place: str, points: Points, lot: int, line: Transfer) -> None:
         self.books.book(
@@ -254,44 +286,79 @@ class _Mover:
             self.books.put_hold(replace(hold, order_key=self.command.order_key))
             self._spend(points)
 
-    def _spend(self, points: Points) -> None:
+    def _spend(self, points: Points, undoes: int = 0) -> None:
         """From what is available, and the rest as the policy says."""
-        part = min(points, self.books.sums["available"])
+        books, stamp = self.books, self.stamp
+        part = min(points, books.sums["available"])
         if part:
-            self.books.take("spend", "redeemed", part, self.stamp)
+            books.take("spend", "redeemed", part, stamp, undoes=undoes)
         if points > part:
             move, source = ("forgive", "forgiven") if self.command.is_forgiving else ("owe", "owed")
-            self.books.book(move, source, "redeemed", points - part, NO_LOT, self.stamp)
+            books.book(move, source, "redeemed", points - part, NO_LOT, stamp, undoes=undoes)
 
     def _take_again(self, points: Points) -> None:
         """What had come back is taken again, last first, from where it had come to."""
-        books, stamp = self.books, self.stamp
-        short = 0
+        gone: list[tuple[Transfer, Points]] = []
         for line, left in reversed(self._standing()):
-            if not points or line.move != "return":
+            if points and line.move == "return":
+                part = min(left, points)
+                points -= part
+                gone.append((line, part - self._take_back(line, part)))
+        for line, short in gone:
+            if short:
+                self._take_instead(line, short)
+
+    def _take_back(self, line: Transfer, points: Points) -> Points:
+        """How much of what a return gave is still there, or expired there unspent; it is taken."""
+        books, stamp = self.books, self.stamp
+        if line.target == "forgiven":
+            books.book(
+                "forgive", "forgiven", "redeemed", points, NO_LOT, stamp, undoes=line.version
+            )
+            return points
+        lot = books.lots[line.lot]
+        free = min(points, lot.free)
+        expired = min(points - free, lot.expired)
+        books.put(replace(lot, left=lot.left - free, expired=lot.expired - expired))
+        for source, part in (("available", free), ("expired", expired)):
+            if part:
+                books.book("spend", source, "redeemed", part, lot.lot, stamp, undoes=line.version)
+        return free + expired
+
+    def _take_instead(self, line: Transfer, points: Points) -> None:
+        """What a return gave is gone: other points are taken; a debt that it repaid is owed again,
+        under that lot, as if it had never been repaid; and the rest as the policy says."""
+        books = self.books
+        part = min(points, books.sums["available"])
+        if part:
+            self._spend(part, line.version)
+        owed = min(points - part, self._repaid_from(line.lot))
+        if owed:
+            books.book(
+                "owe", "owed", "redeemed", owed, line.lot, self.stamp, undoes=line.version
+            )
+        if points > part + owed:
+            self._spend(points - part - owed, line.version)
+
+    def _repaid_from(self, lot: int) -> Points:
+        """What the order's returns into a lot repaid at once and is not owed, or back, again."""
+        lines = {line.version: line for line in self._lines()}
+        repaid = 0
+        for line in lines.values():
+            if line.lot != lot:
                 continue
-            part = min(left, points)
-            points -= part
-            if line.target == "forgiven":
-                books.book(
-                    "forgive", "forgiven", "redeemed", part, NO_LOT, stamp, undoes=line.version
-                )
-                continue
-            lot = books.lots[line.lot]
-            there = min(part, lot.free)
-            if there:
-                books.put(replace(lot, left=lot.left - there))
-                books.book(
-                    "spend", "available", "redeemed", there, lot.lot, stamp, undoes=line.version
-                )
-            short += part - there
-        if short:
-            self._spend(short)
+            undone = lines.get(line.undoes)
+            before = lines.get(line.version - 1)
+            if line.move == "repay" and before and (before.move, before.lot) == ("return", lot):
+                repaid += line.points
+            elif line.move == "owe" or (line.move == "reinstate" and undone is not None and undone.source == "owed"):
+                repaid -= line.points
+        return max(0, repaid)
 
     def _give_back(self, points: Points) -> None:
         """What was taken last comes back first: to its lot or, where that expired, to a new one."""
         for line, left in reversed(self._standing()):
-            if points and _is_redeeming(line):
+            if points and self._is_taking(line):
                 part = min(left, points)
                 points -= part
                 self._give_back_line(line, part)
@@ -346,7 +413,8 @@ class _Mover:
         lines = {line.version: line for line in self._lines()}
         for line in lines.values():
             lot = books.lots.get(line.lot) if line.move == "return" else None
-            if lot is None or not lot.revives or lot.expires_at <= now:
+            is_its = lot is not None and lot.revives and lot.order_key == line.order_key
+            if lot is None or not is_its or lot.expires_at <= now:
                 continue
             expired = books.lots.get(lot.revives)
             ends = max(self._revived_until(lines[line.undoes], expired), now + 1)

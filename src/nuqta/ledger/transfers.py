@@ -33,7 +33,7 @@ MOVES: Final[dict[str, frozenset[tuple[str, str]]]] = {
     "hold": frozenset({("available", "held")}),
     "release": frozenset({("held", "available")}),
     "capture": frozenset({("held", "redeemed")}),
-    "spend": frozenset({("available", "redeemed")}),
+    "spend": frozenset({("available", "redeemed"), ("expired", "redeemed")}),
     "expire": frozenset({("available", "expired"), ("pending", "expired")}),
     "cancel": frozenset(
         {("pending", "cancelled"), ("available", "cancelled"), ("expired", "cancelled")}
@@ -51,7 +51,7 @@ MOVES: Final[dict[str, frozenset[tuple[str, str]]]] = {
     "forgive": frozenset({("forgiven", "cancelled"), ("forgiven", "redeemed")}),
 }  # fmt: skip
 """Beyond the design's table: points of an order that had expired unspent are cancelled from where
-they went; a cancellation that is itself undone is reinstated to where it took from; and points that
+they went, and what an order had given back and takes again likewise; a cancellation that is itself undone is reinstated to where it took from; and points that
 an order redeemed though they were gone are owed, or borne by the program (decision 6)."""
 
 NO_LOT: Final = 0
