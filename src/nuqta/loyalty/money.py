@@ -42,6 +42,11 @@ def decimals_of(currency: str) -> int:
     return _DECIMALS.get(currency, 2)  # a store may be older than a code's end
 
 
+def units_of(currency: str) -> int:
+    """How many minor units one whole of the currency has: 1, 100 or 1000."""
+    return _UNITS[decimals_of(currency)]
+
+
 def is_currency(text: str) -> bool:
     """Whether the text is an active code of ISO 4217, in capital letters."""
     return text in _DECIMALS
@@ -89,7 +94,7 @@ def minor_of(amount: Fraction | Decimal, currency: str) -> Minor:
 
     Raises ValueError, with a sentence, below 0 and above MINOR_MAX.
     """
-    minor = (2 * _UNITS[decimals_of(currency)] * Fraction(amount) + 1) // 2
+    minor = (2 * units_of(currency) * Fraction(amount) + 1) // 2
     if amount < 0 or minor > MINOR_MAX:
         raise ValueError("an amount is 0 or more, and not larger than this server accepts")
     return minor
