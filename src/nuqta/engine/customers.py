@@ -12,12 +12,12 @@ from nuqta.ledger.account import BUCKETS, dkey_of, store_of
 from nuqta.ledger.instants import Instant
 from nuqta.loyalty.customers import (
     Customer,
-    CustomerFacts,
     canonical_email,
     canonical_mobile,
     checked_id,
     checked_name,
 )
+from nuqta.loyalty.order_fields import CustomerFacts
 from nuqta.refusals import Refusal
 from nuqta.storage import books
 from nuqta.storage.sqlite import Transaction

@@ -19,15 +19,15 @@ from nuqta.engine.customers import Claim
 from nuqta.engine.door import post
 from nuqta.engine.stores import Store, program_at, program_of, rule_at, rules_of
 from nuqta.ledger.account import BUCKETS, dkey_of
-from nuqta.ledger.commands import SYSTEM, Order
+from nuqta.ledger.commands import SYSTEM, Answer, Order
 from nuqta.ledger.holds import Hold
 from nuqta.ledger.instants import DAY_US, Instant, Points
 from nuqta.ledger.transfers import NO_HOLD
 from nuqta.loyalty.cashback import Rule, best
 from nuqta.loyalty.customers import tags_of
 from nuqta.loyalty.money import Minor
+from nuqta.loyalty.order_fields import Decoded
 from nuqta.loyalty.orders import (
-    Decoded,
     OrderEvent,
     Standing,
     decoded,
@@ -116,18 +116,53 @@ class _Work(msgspec.Struct):
     order: OrderRow
     command: Order
     status: str
+    is_known: bool  # the order is
     version: int | None  # of the account when the event was booked; None for one that is new
 
 
 def take_in(
-    tx: Transaction, store: Store, arrivals: Sequence[Decoded], now: Instant, origin: str
+    tx: Transaction,
+    store: Store,
+    arrivals: Sequence[Decoded],
+    now: Instant,
+    origin: str,
+    *,
+    only_first: bool = False,
 ) -> list[Taken | Refusal]:
     """Take in one event for each of some orders, all different; in the order of the arrivals.
 
+    `only_first` refuses as a KEY_CONFLICT what tells something else of an order that is known.
     Refuses ORDER_OF_ANOTHER_CUSTOMER, CURRENCY_MISMATCH, EFFECTIVE_IN_FUTURE, POINTS_OUT_OF_RANGE,
     BALANCE_TOO_LARGE; a refused event leaves nothing but, where its customer was new, the customer.
     """
     answered: dict[int, Taken | Refusal] = {}
+    claims = _claimed(tx, store, arrivals, answered)
+    met = [(arrivals[n].event.customer_id, arrivals[n].customer) for n in claims]
+    customers.meet(tx, store.store_id, met, now)
+    desk = _Desk(tx, store, now)
+    new: dict[int, _Work] = {}
+    for number, claim in claims.items():
+        work = desk.work(arrivals[number], claim)
+        if work.version is not None:
+            answered[number] = _taken(work, work.version, is_replay=True)
+        elif only_first and work.is_known:
+            answered[number] = refusals.KEY_CONFLICT
+        else:
+            new[number] = work
+    answers = post(tx, [work.command for work in new.values()], now)
+    for (number, work), answer in zip(new.items(), answers, strict=True):
+        answered[number] = _outcome(tx, store, work, answer)
+    _keep(tx, [(work, answered[number]) for number, work in new.items()], now, origin)
+    return [answered[number] for number in range(len(arrivals))]
+
+
+def _claimed(
+    tx: Transaction,
+    store: Store,
+    arrivals: Sequence[Decoded],
+    answered: dict[int, Taken | Refusal],
+) -> dict[int, Claim]:
+    """Make each order its customer's, by the number of the arrival; the others are answered."""
     claims: dict[int, Claim] = {}
     for number, arrival in enumerate(arrivals):
         event = arrival.event
@@ -139,28 +174,16 @@ def take_in(
             answered[number] = refusals.ORDER_OF_ANOTHER_CUSTOMER
         else:
             claims[number] = claim
-    customers.meet(
-        tx, store.store_id, [(arrivals[n].event.customer_id, arrivals[n].customer) for n in claims], now
-    )
-    desk = _Desk(tx, store, now)
-    works = {number: desk.work(arrivals[number], claim) for number, claim in claims.items()}
-    new = {number: work for number, work in works.items() if work.version is None}
-    answers = post(tx, [work.command for work in new.values()], now)
-    for (number, work), answer in zip(new.items(), answers, strict=True):
-        if answer.refusal is not None:
-            answered[number] = answer.refusal
-            if work.claim == "new":
-                event = work.event
-                customers.unclaim(
-                    tx, store.store_id, "order", event.order_key, event.customer_id
-                )
-        else:
-            answered[number] = _taken(work, answer.receipt.version, is_replay=False)
-    _keep(tx, [(work, answered[number]) for number, work in new.items()], now, origin)
-    for number, work in works.items():
-        if work.version is not None:
-            answered[number] = _taken(work, work.version, is_replay=True)
-    return [answered[number] for number in range(len(arrivals))]
+    return claims
+
+
+def _outcome(tx: Transaction, store: Store, work: _Work, answer: Answer) -> Taken | Refusal:
+    if answer.refusal is None:
+        return _taken(work, answer.receipt.version, is_replay=False)
+    if work.claim == "new":
+        event = work.event
+        customers.unclaim(tx, store.store_id, "order", event.order_key, event.customer_id)
+    return answer.refusal
 
 
 def _taken(work: _Work, version: int, *, is_replay: bool) -> Taken:
@@ -222,7 +245,7 @@ class _Desk:
             after = replace(after, troubles=" ".join(sorted(troubles)), attended_by="")
         after = replace(after, changed_at=self._now)
         command = self._command(after, of, len(events))
-        return _Work(event, claim, after, command, of.event.status, version)
+        return _Work(event, claim, after, command, of.event.status, order is not None, version)
 
     def _order(self, event: OrderEvent) -> OrderRow | None:
         dkey = dkey_of(self._store.store_id, event.customer_id)
@@ -265,9 +288,7 @@ class _Desk:
             return frozenset(), ""
         return tags_of(customer), customer.level
 
-    def _matched(
-        self, order: OrderRow, events: Sequence[OrderEvent], of: Standing
-    ) -> OrderRow:
+    def _matched(self, order: OrderRow, events: Sequence[OrderEvent], of: Standing) -> OrderRow:
         """Which hold the order uses: its cart's, or where it names none, the customer's hold for
         the discount that it was given. A person is told where that is not as it should be."""
         if order.hold != NO_HOLD or not of.is_placed:
@@ -404,7 +425,11 @@ def attend(tx: Transaction, order: OrderRow, by: str) -> bool:
     """A person has looked after an order; whether it needed that."""
     return bool(
         tx.run(
-            _ATTEND, dkey=order.dkey, customer_id=order.customer_id, order_key=order.order_key, by=by
+            _ATTEND,
+            dkey=order.dkey,
+            customer_id=order.customer_id,
+            order_key=order.order_key,
+            by=by,
         )
     )
 

@@ -56,8 +56,9 @@ def add_method(
     if len(methods_of(tx, store.store_id)) >= methods_max:
         return refusals.TOO_MANY_METHODS
     method = Method(
-        store.store_id, str(uuid.uuid4()), 1, str(new_id()), wish.rule_type, wish.points_to_redeem,
-        wish.discount, wish.currency, wish.minimum_basket, wish.maximum_discount, 1, 0, now, now, by,
+        store.store_id, str(uuid.uuid4()), 1, str(new_id()), wish.rule_type,
+        wish.points_to_redeem, wish.discount, wish.currency, wish.minimum_basket,
+        wish.maximum_discount, 1, 0, now, now, by,
     )  # fmt: skip
     tx.run(_ADD_REVISION, **asdict(method))
     return method
@@ -91,7 +92,12 @@ def delete_method(
 
 
 def _revised(
-    tx: Transaction, store_id: int, method_id: str, changes: dict[str, object], now: Instant, by: str
+    tx: Transaction,
+    store_id: int,
+    method_id: str,
+    changes: dict[str, object],
+    now: Instant,
+    by: str,
 ) -> Method | Refusal:
     before = method_of(tx, store_id, method_id)
     if isinstance(before, Refusal):
