@@ -323,12 +323,10 @@ class Reading:
         """A status of STATUSES, by the word that a source has for it."""
         if value is None or value == "":
             self.fault(path, MISSING)
-        elif not isinstance(value, str) or len(value) > TEXT_LENGTH_MAX:
-            self.fault(path, BAD_STATUS)
-        elif squeezed(value) not in words:
-            self.fault(path, BAD_STATUS)
+        elif isinstance(value, str) and (status := words.get(squeezed(value))):
+            return status
         else:
-            return words[squeezed(value)]
+            self.fault(path, BAD_STATUS)
         return "initial"
 
     def in_currency(self, path: str, value: object) -> None:

@@ -1,7 +1,7 @@
 """Plain orders: a shop's own description of an order becomes an event.
 
-Source: the first of the ways in which orders come; docs/api.md shows a body. Unknown fields are
-refused here, because they are ours: a misspelt one would be lost in silence.
+Unknown fields are refused here, because the fields are ours: a misspelt one would be lost in
+silence. Source: contract, decisions, section 4, 3; design, ledger, section 5.
 """
 
 from collections.abc import Collection
@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from nuqta.ledger.instants import POINTS_MAX, Instant
 from nuqta.loyalty.customers import canonical_email, canonical_mobile, checked_name
-from nuqta.loyalty.money import Minor, units_of
+from nuqta.loyalty.money import units_of
 from nuqta.loyalty.order_fields import (
     BAD_CHANNEL,
     BAD_EMAIL,
