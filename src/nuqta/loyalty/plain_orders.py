@@ -142,8 +142,7 @@ def _lines(reading: Reading, value: object) -> tuple[Fraction, tuple[OrderLine, 
     """The exact sum of the lines, and the lines, each rounded to the minor unit."""
     exact, lines = _NOTHING, list[OrderLine]()
     names = set[str]()
-    for number, body in enumerate(reading.lines("lines", value)):
-        path = f"lines[{number}]"
+    for path, body in reading.lines("lines", value):
         _only(reading, f"{path}.", body, _LINE_FIELDS)
         named_by = "id" if body.get("id") is not None else "product"
         name = reading.text(f"{path}.{named_by}", body.get(named_by))
