@@ -258,12 +258,18 @@ class Reading:
         self.fault(path, MISSING if value is None else NOT_AN_OBJECT)
         return {}
 
-    def lines(self, path: str, value: object) -> list[Body]:
-        """The objects of a list of 1 ... LINES_MAX lines."""
+    def lines(self, path: str, value: object) -> list[tuple[str, Body]]:
+        """The objects of a list of 1 ... LINES_MAX lines, each with its path."""
         if not isinstance(value, list) or not 1 <= len(value) <= LINES_MAX:
             self.fault(path, MISSING if value is None else BAD_LINES)
             return []
-        return [self.record(f"{path}[{number}]", line) for number, line in enumerate(value)]
+        found = []
+        for number, line in enumerate(value):
+            if isinstance(line, Mapping):
+                found.append((f"{path}[{number}]", line))
+            else:
+                self.fault(f"{path}[{number}]", NOT_AN_OBJECT)
+        return found
 
     def number(self, path: str, value: object) -> str:
         """An order's number, as `checked_number` keeps it."""
@@ -324,14 +330,10 @@ class Reading:
         """A status of STATUSES, by the word that a source has for it."""
         if value is None or value == "":
             self.fault(path, MISSING)
-        elif (
-            not isinstance(value, str)
-            or len(value) > TEXT_LENGTH_MAX
-            or squeezed(value) not in words
-        ):
-            self.fault(path, BAD_STATUS)
+        elif isinstance(value, str) and (status := words.get(squeezed(value))):
+            return status
         else:
-            return words[squeezed(value)]
+            self.fault(path, BAD_STATUS)
         return "initial"
 
     def in_currency(self, path: str, value: object) -> None:

@@ -1,7 +1,7 @@
 """Plain orders: a shop's own description of an order becomes an event.
 
-Source: the first of the ways in which orders come; docs/api.md shows a body. Unknown fields are
-refused here, because they are ours: a misspelt one would be lost in silence.
+Unknown fields are refused here, because the fields are ours: a misspelt one would be lost in
+silence. Source: contract, decisions, section 4, 3; design, ledger, section 5.
 """
 
 from collections.abc import Collection
@@ -142,8 +142,7 @@ def _lines(reading: Reading, value: object) -> tuple[Fraction, tuple[OrderLine, 
     """The exact sum of the lines, and the lines, each rounded to the minor unit."""
     exact, lines = _NOTHING, list[OrderLine]()
     names = set[str]()
-    for number, body in enumerate(reading.lines("lines", value)):
-        path = f"lines[{number}]"
+    for path, body in reading.lines("lines", value):
         _only(reading, f"{path}.", body, _LINE_FIELDS)
         named_by = "id" if body.get("id") is not None else "product"
         name = reading.text(f"{path}.{named_by}", body.get(named_by))

@@ -144,8 +144,7 @@ def _lines(reading: Reading, value: object) -> tuple[tuple[OrderLine, ...], Frac
     """The lines, and the exact sum of their taxes."""
     lines, taxes = list[OrderLine](), _NOTHING
     names = set[str]()
-    for number, body in enumerate(reading.lines("products", value)):
-        path = f"products[{number}]"
+    for path, body in reading.lines("products", value):
         named_by = "order_product_id" if body.get("order_product_id") is not None else "id"
         name = reading.text(f"{path}.{named_by}", body.get(named_by))
         if name and name in names:
