@@ -165,6 +165,27 @@ DOMAIN_TAKEN: Final = _row(
     ("Domain taken", "Another store already has that domain."),
     ("النطاق مستخدم", "هذا النطاق مسجل لمتجر آخر."),
 )  # fmt: skip
+WEBHOOK_NOT_FOUND: Final = _row(
+    "ERROR_WEBHOOK_NOT_FOUND", 404, False,
+    ("Webhook not found", "This store has no such webhook."),
+    ("الويب هوك غير موجود", "لا يوجد ويب هوك بهذا الرقم في هذا المتجر."),
+)  # fmt: skip
+WEBHOOKS_TOO_MANY: Final = _row(
+    "ERROR_WEBHOOKS_TOO_MANY", 422, True,
+    ("Too many webhooks", "The store has as many webhooks as it may have; remove one first."),
+    ("عدد الويب هوك كبير", "بلغ المتجر الحد الأقصى لعدد الويب هوك؛ احذف واحدا أولا."),
+)  # fmt: skip
+TARGET_REFUSED: Final = _row(
+    "ERROR_TARGET_REFUSED", 422, False,
+    ("Address refused", "A webhook's address is http or https, without a user name, on a public"
+     " network."),
+    ("العنوان مرفوض", "يجب أن يكون عنوان الويب هوك http أو https، بلا اسم مستخدم، وعلى شبكة عامة."),
+)  # fmt: skip
+CURSOR_INVALID: Final = _row(
+    "ERROR_CURSOR_INVALID", 422, False,
+    ("Cursor not valid", "This cursor was not given for this store's events; begin without one."),
+    ("المؤشر غير صالح", "هذا المؤشر ليس من أحداث هذا المتجر؛ ابدأ من دون مؤشر."),
+)  # fmt: skip
 VALIDATION: Final = _row(
     "ERROR_POPUP_OK", 422, False,
     ("Invalid data", "Some fields are not valid."),

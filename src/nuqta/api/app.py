@@ -18,7 +18,7 @@ from nuqta.api.routes import TABLE
 from nuqta.engine.engine import Engine
 from nuqta.refusals import Refusal
 from nuqta.storage.faults import StorageFault
-from nuqta.web.bodies import decoded
+from nuqta.web.bodies import decoded, queried
 from nuqta.web.delivery import Courier
 from nuqta.web.guard import Caller, Guard, Shopper, TooMany, only
 from nuqta.web.limiter import Limiter
@@ -149,11 +149,15 @@ class App:
         too_many = self._paced(route, caller, body)
         if too_many is not None:
             return too_many
-        unknown = {name: [_NO_FIELD[in_language]] for name in body if name not in route.fields}
-        if unknown:
-            return Invalid(unknown)
+        query = {} if route.queries is None else queried(request.url.query)
+        if isinstance(query, Refusal):
+            return query
+        names = [name for name in body if name not in route.fields]
+        names += [name for name in query if name not in (route.queries or ())]
+        if names:
+            return Invalid({name: [_NO_FIELD[in_language]] for name in names})
         return await route.handler(
-            Request(self._engine, self._courier, caller, shopper, path, body, in_language)
+            Request(self._engine, self._courier, caller, shopper, path, body, in_language, query)
         )
 
     def _who(

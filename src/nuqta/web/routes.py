@@ -18,7 +18,7 @@ same with a customer's session."""
 
 
 class Request(msgspec.Struct, frozen=True):
-    """What a handler is given: who calls, the path's parts, and the decoded body."""
+    """What a handler is given: who calls, the path's parts, the query, and the decoded body."""
 
     engine: Engine
     courier: Courier
@@ -27,6 +27,7 @@ class Request(msgspec.Struct, frozen=True):
     path: Mapping[str, str]
     body: Mapping[str, Any]
     language: str
+    query: Mapping[str, str] = {}
 
 
 class Invalid(msgspec.Struct, frozen=True):
@@ -41,7 +42,8 @@ Handler: TypeAlias = Callable[[Request], Awaitable[dict[str, Any] | Refusal | In
 class Route(msgspec.Struct, frozen=True):
     """One row: method, path with {names}, who may call under which scope, handler, sentence.
 
-    `fields` are the names that a body may have. `paced_by` are those of them by whose value the
+    `fields` are the names that a body may have, `queries` those of a query; None does not look at
+    the query. `paced_by` are those of them by whose value the
     route's pace is counted, where no token says whose it is.
     """
 
@@ -53,6 +55,7 @@ class Route(msgspec.Struct, frozen=True):
     sentence: str
     fields: tuple[str, ...] = ()
     paced_by: tuple[str, ...] = ()
+    queries: tuple[str, ...] | None = None
 
 
 def pattern_of(path: str) -> re.Pattern[str]:
