@@ -117,6 +117,7 @@ class _Work(msgspec.Struct):
     command: Order
     status: str
     is_known: bool  # the order is
+    events: int  # with this one
     version: int | None  # of the account when the event was booked; None for one that is new
 
 
@@ -127,13 +128,15 @@ def take_in(
     now: Instant,
     origin: str,
     *,
+    events_max: int,
     only_first: bool = False,
 ) -> list[Taken | Refusal]:
     """Take in one event for each of some orders, all different; in the order of the arrivals.
 
     `only_first` refuses as a KEY_CONFLICT what tells something else of an order that is known.
-    Refuses ORDER_OF_ANOTHER_CUSTOMER, CURRENCY_MISMATCH, EFFECTIVE_IN_FUTURE, POINTS_OUT_OF_RANGE,
-    BALANCE_TOO_LARGE; a refused event leaves nothing but, where its customer was new, the customer.
+    Refuses ORDER_TOO_LONG past `events_max` events of one order, ORDER_OF_ANOTHER_CUSTOMER,
+    CURRENCY_MISMATCH, EFFECTIVE_IN_FUTURE, POINTS_OUT_OF_RANGE and BALANCE_TOO_LARGE; a refused
+    event leaves nothing but, where its customer was new, the customer.
     """
     answered: dict[int, Taken | Refusal] = {}
     claims = _claimed(tx, store, arrivals, answered)
@@ -147,6 +150,8 @@ def take_in(
             answered[number] = _taken(work, work.version, is_replay=True)
         elif only_first and work.is_known:
             answered[number] = refusals.KEY_CONFLICT
+        elif work.events > events_max:
+            answered[number] = refusals.ORDER_TOO_LONG
         else:
             new[number] = work
     answers = post(tx, [work.command for work in new.values()], now)
@@ -245,7 +250,9 @@ class _Desk:
             after = replace(after, troubles=" ".join(sorted(troubles)), attended_by="")
         after = replace(after, changed_at=self._now)
         command = self._command(after, of, len(events))
-        return _Work(event, claim, after, command, of.event.status, order is not None, version)
+        return _Work(
+            event, claim, after, command, of.event.status, order is not None, len(events), version
+        )
 
     def _order(self, event: OrderEvent) -> OrderRow | None:
         dkey = dkey_of(self._store.store_id, event.customer_id)
