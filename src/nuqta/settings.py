@@ -58,7 +58,8 @@ TABLE: Final = (
             " or none, where a shop's own server signs its customers in.",
             pattern="smtp|webhook|log|none"),
     Setting("DELIVERY_LOG_FORCE", 0, "1 allows delivery to the log on a public address.", 0, 1),
-    Setting("DELIVERY_SECONDS", 10, "Seconds that one delivery of a code may take.", 1, 120),
+    Setting("DELIVERY_SECONDS", 10, "Seconds that the delivery of a code or an event may take.",
+            1, 120),
     Setting("DELIVERIES_WAITING", 1_000, "Codes that may wait for delivery; more are not sent.",
             1, 1_000_000),
     Setting("SMTP_URL", "", "smtp://, smtp+starttls:// or smtps:// user:password@host:port of the"
@@ -69,6 +70,21 @@ TABLE: Final = (
             pattern=r"|https?://.+"),
     Setting("DELIVERY_WEBHOOK_SECRET", "", "Signs the webhook's body where it is set (HMAC-SHA256,"
             " X-Nuqta-Signature)."),
+    Setting("DELIVERY_CONCURRENCY", 16, "Events on their way to webhooks at a time; one webhook has"
+            " at most a quarter of them, and at least one.", 1, 256),
+    Setting("WEBHOOKS_PER_STORE", 10, "Webhooks that a store may have.", 1, 1_000),
+    Setting("WEBHOOK_RETRY_HOURS", 72, "Hours of failing after which a webhook is paused.", 1, 720),
+    Setting("WEBHOOK_PAUSE_SECONDS", 5, "Seconds within which a failed event is tried again; each"
+            " further failure doubles them.", 1, 3_600),
+    Setting("WEBHOOK_PAUSE_SECONDS_MAX", 3_600, "Seconds past which they do not grow.", 1, 86_400),
+    Setting("WEBHOOK_PRIVATE_TARGETS", 0, "1 allows webhooks at addresses that are not public: of"
+            " this machine and of private networks.", 0, 1),
+    Setting("EXPIRING_DAYS", 7, "Days before a lot's expiry at which points.expiring tells of it;"
+            " 0 tells nothing.", 0, 365),
+    Setting("WORKER_PAUSE_MS", 1_000, "Milliseconds that the worker rests when nothing is to do.",
+            10, 60_000),
+    Setting("WORKER_LEASE_SECONDS", 15, "Seconds after which another worker takes over from one"
+            " that was killed.", 1, 600),
     Setting("BODY_BYTES", 262_144, "Bytes of a request's body.", 1_024, 64 * 2**20),
     Setting("HEADER_BYTES", 32_768, "Bytes of a request's line and headers.", 2_048, 2**20),
     Setting("RECEIVE_SECONDS", 30, "Seconds in which a request must have come, line to body.",
@@ -80,6 +96,13 @@ TABLE: Final = (
     Setting("LOCK_SECONDS", 10, "Seconds to wait for another process's write lock.", 1, 600),
     Setting("CHECK_MEBIBYTES", 64, "Size up to which the file is checked before a start after an"
             " unclean stop.", 0, 1_000_000),
+    Setting("ORDER_SKEW_SECONDS", 300, "Seconds by which the clock of a source of orders may run"
+            " before ours.", 0, 86_400),
+    Setting("ORDER_EVENTS", 1_000, "Events that may be told of one order.", 1, 100_000),
+    Setting("ORDERS_REFUSED", 10_000, "Orders of a store that could not be taken in and wait for a"
+            " person; more are answered 503, so that their shop sends them again.", 1, 1_000_000),
+    Setting("HOLDS_PER_CUSTOMER", 20, "Carts in which a customer's points may be held at once.",
+            1, 1_000),
     Setting("CLOCK_JUMP_SECONDS", 300, "Seconds by which the wall clock may depart from the steady"
             " one, or lie behind the books.", 1, 86_400),
     Setting("LOG_READS", 0, "One read in this many is logged, 0 logs none; refusals and writes"
@@ -110,6 +133,15 @@ class Settings:
     smtp_from: str
     delivery_webhook: str
     delivery_webhook_secret: str
+    delivery_concurrency: int
+    webhooks_per_store: int
+    webhook_retry_hours: int
+    webhook_pause_seconds: int
+    webhook_pause_seconds_max: int
+    webhook_private_targets: int
+    expiring_days: int
+    worker_pause_ms: int
+    worker_lease_seconds: int
     body_bytes: int
     header_bytes: int
     receive_seconds: int
@@ -118,6 +150,10 @@ class Settings:
     queue: int
     lock_seconds: int
     check_mebibytes: int
+    order_skew_seconds: int
+    order_events: int
+    orders_refused: int
+    holds_per_customer: int
     clock_jump_seconds: int
     log_reads: int
 

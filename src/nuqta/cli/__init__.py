@@ -18,7 +18,18 @@ import typer
 from typer.main import get_command
 
 from nuqta import __version__
-from nuqta.cli import books, customer, imports, partner, points, program, serve, store
+from nuqta.cli import (
+    books,
+    customer,
+    imports,
+    partner,
+    points,
+    program,
+    serve,
+    store,
+    webhook,
+    worker,
+)
 from nuqta.cli.frame import (
     DatabaseOption,
     Frame,
@@ -41,9 +52,9 @@ def build() -> typer.Typer:
     """Every command, under its noun."""
     app = commands("nuqta: loyalty points that a shop can trust like a bank.", is_root=True)
     app.callback(invoke_without_command=True)(_begin)
-    for part in (books, serve):
+    for part in (books, serve, worker):
         part.register(app)
-    for noun in (store, program, partner, customer, points, imports):
+    for noun in (store, program, partner, customer, points, imports, webhook):
         app.add_typer(noun.app)
     if get_terminal_size().columns < _PANELS_WIDTH_LEAST:
         app.rich_markup_mode = None

@@ -43,8 +43,16 @@ def serve(
     host: HostOption = "127.0.0.1",
     port: PortOption = "8080",
     workers: Annotated[str, typer.Option(metavar="N", help="Server processes.")] = "1",
+    no_worker: Annotated[
+        bool,
+        typer.Option(
+            "--no-worker",
+            help="Leave due points and webhooks to `nuqta worker`.",
+            show_default=False,
+        ),
+    ] = False,
 ) -> None:
-    """Serve the API until it is interrupted."""
+    """Serve the API until it is interrupted, and do the worker's work beside it."""
     number = whole(port, "--port", 1, _PORT_MAX)
     processes = whole(workers, "--workers", 1, _WORKERS_MAX)
     settings = frame.settings()
@@ -52,10 +60,20 @@ def serve(
     frame.open().close()  # a database that cannot be opened is a sentence here, not a log
     must_be_free(host, number, "--port {}")
     from nuqta.api.server import serve as serve_http
+    from nuqta.worker.loop import beside
 
     where = f"nuqta serves {settings.db} at {address(host, number)}"
-    with _told(f"{where}; Ctrl+C ends it", "nuqta has stopped") as on_ready:
-        serve_http(settings, host, number, processes, on_ready)
+    with (
+        told(f"{where}; Ctrl+C ends it", "nuqta has stopped") as on_ready,
+        beside(settings) as start,
+    ):
+
+        def begin() -> None:
+            on_ready()
+            if not no_worker:
+                start()  # only now: a file that another has open looks like one that was left open
+
+        serve_http(settings, host, number, processes, begin)
 
 
 def demo(
@@ -79,7 +97,7 @@ def demo(
 
 
 @contextmanager
-def _told(ready: str, ended: str) -> Iterator[Callable[[], None]]:
+def told(ready: str, ended: str) -> Iterator[Callable[[], None]]:
     """Gives what is to be called once the server answers; then both lines are said on stderr.
 
     Whoever ends us by SIGTERM is to see just that as our end, after the last line.

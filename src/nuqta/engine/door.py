@@ -57,7 +57,7 @@ def post(tx: Transaction, commands: Sequence[Command], clock: Instant) -> list[A
 class _Job:
     """One thing that waits: commands, or a piece of work; and who waits for it."""
 
-    __slots__ = ("commands", "error", "future", "loop", "name", "result", "work")
+    __slots__ = ("commands", "error", "future", "is_timeless", "loop", "name", "result", "work")
 
     def __init__(
         self,
@@ -65,11 +65,13 @@ class _Job:
         commands: Sequence[Command] | None,
         work: Callable[[Transaction], Any] | None,
         loop: asyncio.AbstractEventLoop | None,
+        is_timeless: bool = False,
     ) -> None:
         self.name = name
         self.commands = commands
         self.work = work
         self.loop = loop
+        self.is_timeless = is_timeless
         self.future: Any = Future() if loop is None else loop.create_future()
         self.result: Any = None
         self.error: BaseException | None = None
@@ -107,12 +109,16 @@ class Door:
         )
         return answers[0]
 
-    async def write(self, name: str, work: Callable[[Transaction], T]) -> T:
+    async def write(
+        self, name: str, work: Callable[[Transaction], T], *, whatever_the_clock: bool = False
+    ) -> T:
         """Run `work` in the writer's next transaction and wait for its commit.
 
-        `work` may run more than once, so it changes nothing but the database. Raises StorageFault.
+        `work` may run more than once, so it changes nothing but the database. Work that books
+        nothing is also done `whatever_the_clock` shows. Raises StorageFault.
         """
-        result: T = await self._enter(_Job(name, None, work, asyncio.get_running_loop()))
+        loop = asyncio.get_running_loop()
+        result: T = await self._enter(_Job(name, None, work, loop, whatever_the_clock))
         return result
 
     def post_all(self, commands: Sequence[Command]) -> list[Answer]:
@@ -120,9 +126,11 @@ class Door:
         answers: list[Answer] = self._enter(_Job("post", commands, None, None)).result()
         return answers
 
-    def write_now(self, name: str, work: Callable[[Transaction], T]) -> T:
+    def write_now(
+        self, name: str, work: Callable[[Transaction], T], *, whatever_the_clock: bool = False
+    ) -> T:
         """As `write`, from a thread that may block."""
-        result: T = self._enter(_Job(name, None, work, None)).result()
+        result: T = self._enter(_Job(name, None, work, None, whatever_the_clock)).result()
         return result
 
     def note(self, name: str, work: Callable[[Transaction], object]) -> None:
@@ -153,7 +161,9 @@ class Door:
             if first is None:
                 return
             jobs, is_last = self._waiting(first)
-            self._commit(jobs)
+            believed = self._believed(jobs)
+            if believed:
+                self._commit(believed)
             _answer(jobs)
             if is_last:
                 return
@@ -172,11 +182,10 @@ class Door:
 
     def _commit(self, jobs: list[_Job]) -> None:
         name = jobs[0].name if len(jobs) == 1 else "batch"
+        now = self._clock.now()
         try:
-            self._believe_clock()
-            now = self._clock.now()
             results = self._vault.write(name, lambda tx: self._marked(tx, jobs, now))
-        except (Busy, Full, Unknown, ClockMoved) as fault:
+        except (Busy, Full, Unknown) as fault:
             _log.error("a commit failed: %s", fault)
             for job in jobs:
                 job.error = fault
@@ -189,14 +198,16 @@ class Door:
                 _log.exception("%s failed", name)
             jobs[0].error = fault
         else:
-            self._marked_at = max(self._marked_at, now - now % _MARK_US)
+            if not _are_timeless(jobs):
+                self._marked_at = max(self._marked_at, now - now % _MARK_US)
             for job, result in zip(jobs, results, strict=True):
                 job.result = result
 
     def _marked(self, tx: Transaction, jobs: list[_Job], now: Instant) -> list[Any]:
         """The work, and for the start gate the second in which something was last committed: a mark
-        with each commit would make a lone command write a page more."""
-        if now - self._marked_at >= _MARK_US:
+        with each commit would make a lone command write a page more. Work that is done whatever the
+        clock shows leaves no mark of it."""
+        if now - self._marked_at >= _MARK_US and not _are_timeless(jobs):
             tx.run(_RAISE, name="booked_at", value=now - now % _MARK_US)
         return self._work(tx, jobs)
 
@@ -221,6 +232,17 @@ class Door:
         answers = iter(post(tx, commands, self._clock.now()))
         return [[next(answers) for _ in job.commands or ()] for job in jobs]
 
+    def _believed(self, jobs: list[_Job]) -> list[_Job]:
+        """The jobs that may be done as the clock stands; the others are told why not."""
+        try:
+            self._believe_clock()
+        except StorageFault as fault:
+            _log.error("a commit failed: %s", fault)
+            for job in jobs:
+                job.error = None if job.is_timeless else fault
+            return [job for job in jobs if job.is_timeless]
+        return jobs
+
     def _believe_clock(self) -> None:
         """Raises ClockMoved until a person has accepted a clock that jumped."""
         if not self._clock.has_moved():
@@ -230,6 +252,10 @@ class Door:
             raise ClockMoved("the clock has jumped; accept it with: nuqta clock accept")
         self._accepted = accepted
         self._clock.accept()
+
+
+def _are_timeless(jobs: list[_Job]) -> bool:
+    return all(job.is_timeless for job in jobs)
 
 
 def _answer(jobs: list[_Job]) -> None:

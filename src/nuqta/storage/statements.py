@@ -47,8 +47,8 @@ def statement(name: str) -> Statement:
 
 
 NOUNS: Final = (
-    "points", "holds", "orders", "redemption", "events", "webhooks", "customers", "sessions",
-    "partners", "program", "cashback", "meta",
+    "points", "holds", "orders", "redemption", "events", "webhooks", "leases", "customers",
+    "sessions", "partners", "program", "cashback", "meta",
 )  # fmt: skip
 """The .sql files there are."""
 

@@ -33,6 +33,12 @@ def decoded(body: bytes, content_type: bytes | None, depth_max: int) -> dict[str
             return refusals.UNSUPPORTED_BODY
 
 
+def queried(query: bytes | None) -> dict[str, str] | Refusal:
+    """The names and values of a query; the same bounds hold as for a form."""
+    found = _urlencoded(query) if query else {}
+    return found if isinstance(found, Refusal) else {name: str(one) for name, one in found.items()}
+
+
 def _json(body: bytes, depth_max: int) -> dict[str, Any] | Refusal:
     if body.count(b"{") + body.count(b"[") > depth_max and _depth(body) > depth_max:
         return refusals.BAD_REQUEST

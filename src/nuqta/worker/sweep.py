@@ -20,20 +20,34 @@ def sweep(engine: Engine) -> tuple[int, int]:
     accounts = transfers = 0
     now = engine.clock.now()
     while True:
-        due = engine.vault.reader().rows(_DUE, now=now, limit=engine.settings.batch)
-        if not due:
-            break
-        commands = [
-            Settle(dkey=dkey, customer_id=customer_id, origin=SYSTEM, key="settle")
-            for dkey, customer_id in due
-        ]
-        booked = [answer.receipt.booked for answer in engine.door.post_all(commands)]
-        if not any(booked):
-            break  # others have swept the same accounts meanwhile
-        accounts += len(due)
-        transfers += sum(booked)
-    engine.door.write_now("forget", lambda tx: _forget(tx, now - _KEPT_US))
+        settled, booked = settle(engine, now)
+        if not booked:
+            break  # nothing is due, or others have swept the same accounts meanwhile
+        accounts += settled
+        transfers += booked
+    forget(engine, now)
     return accounts, transfers
+
+
+def settle(engine: Engine, now: int) -> tuple[int, int]:
+    """Book what is due at `now` for one batch of accounts: how many, and how many transfers.
+
+    Raises StorageFault.
+    """
+    due = engine.vault.reader().rows(_DUE, now=now, limit=engine.settings.batch)
+    if not due:
+        return 0, 0
+    commands = [
+        Settle(dkey=dkey, customer_id=customer_id, origin=SYSTEM, key="settle")
+        for dkey, customer_id in due
+    ]
+    answers = engine.door.post_all(commands)
+    return len(due), sum(answer.receipt.booked for answer in answers)
+
+
+def forget(engine: Engine, now: int) -> None:
+    """Forget sessions and codes that ended more than 30 days before `now`. Raises StorageFault."""
+    engine.door.write_now("forget", lambda tx: _forget(tx, now - _KEPT_US))
 
 
 def _forget(tx: Transaction, before: int) -> None:

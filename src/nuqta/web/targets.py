@@ -1,0 +1,109 @@
+"""Targets: where a webhook may be told of events, and where not.
+
+Whoever may add a webhook must not be able to make this server call what only this server can reach.
+What an address says of itself is checked when the webhook is added; what its name stands for, when
+an event is sent, because a name can be given another meaning at any time. The connection then goes
+to the address that was checked, and to no second answer of the same name.
+"""
+
+import asyncio
+import re
+import socket
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import Final
+from urllib.parse import SplitResult, urlsplit
+
+from nuqta.refusals import TARGET_REFUSED, Refusal
+
+URL_LENGTH_MAX: Final = 2_000
+_PRINTABLE = re.compile(r"[!-\[\]-~]+")  # ASCII without spaces and backslashes
+_NAME = re.compile(r"(?=.{1,253}\Z)(?:[a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63}\.?")
+_NAT64: Final = IPv6Network("64:ff9b::/96")
+_COMPATIBLE: Final = IPv6Network("::/96")
+_SPECIAL: Final = (ip_network("192.0.0.0/24"), ip_network("64:ff9b:1::/48"))
+"""Not global by their registry, though some versions of Python take parts of them for it."""
+
+
+class NotPublic(OSError):
+    """A name stands for an address that is not public; nothing was sent."""
+
+
+def check(url: str, *, private: bool) -> Refusal | None:
+    """Whether a webhook may have this address, as far as the address itself tells.
+
+    `private` allows addresses that are not public. Refuses TARGET_REFUSED.
+    """
+    if len(url) > URL_LENGTH_MAX or _PRINTABLE.fullmatch(url) is None:
+        return TARGET_REFUSED
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        return TARGET_REFUSED
+    has_user = "@" in parts.netloc
+    if parts.scheme not in ("http", "https") or has_user or parts.fragment or port == 0:
+        return TARGET_REFUSED
+    address = _literal(host)
+    if address is None and (parts.netloc.startswith("[") or _NAME.fullmatch(host) is None):
+        return TARGET_REFUSED
+    if private:
+        return None
+    if address is not None:
+        return None if is_public(address) else TARGET_REFUSED
+    name = host.rstrip(".")
+    return TARGET_REFUSED if name == "localhost" or name.endswith(".localhost") else None
+
+
+def _literal(host: str) -> str | None:
+    """The address that the host is, also as 127.1 or 0x7f000001; None for a name."""
+    try:
+        return str(ip_address(host))
+    except ValueError:
+        pass
+    try:
+        return socket.inet_ntoa(socket.inet_aton(host))
+    except (OSError, ValueError):
+        return None
+
+
+def is_public(text: str) -> bool:
+    """Whether an address is one of the public network, whatever form of IPv6 it is wrapped in."""
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return False
+    address = _unwrapped(address)
+    if any(address in network for network in _SPECIAL if network.version == address.version):
+        return False
+    if isinstance(address, IPv6Address) and address.is_site_local:
+        return False
+    return address.is_global and not address.is_multicast and not address.is_reserved
+
+
+def _unwrapped(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
+    """The IPv4 address to which such an IPv6 address leads."""
+    if isinstance(address, IPv4Address):
+        return address
+    if address in _NAT64 or address in _COMPATIBLE:
+        return IPv4Address(int(address) & 0xFFFFFFFF)
+    return address.ipv4_mapped or address.sixtofour or address
+
+
+async def addresses(parts: SplitResult, *, private: bool) -> list[str]:
+    """What the host of an address stands for now. Raises NotPublic, or OSError for no answer.
+
+    One address that is not public spoils them all: such a name is not asked twice.
+    """
+    host = (parts.hostname or "").rstrip(".")
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    loop = asyncio.get_running_loop()
+    try:
+        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except UnicodeError as error:
+        raise OSError("the name is not one that can be asked for") from error
+    known = list(dict.fromkeys(str(place[4][0]) for place in found))
+    if not known:
+        raise OSError("the name stands for no address")
+    if not private and not all(map(is_public, known)):
+        raise NotPublic("the name stands for an address that is not public")
+    return known
