@@ -127,7 +127,7 @@ class Model:
         ends = [hold.lapses_at for hold in holds]
         for instant in sorted({at for lot in lots for at in (lot.matures_at, lot.expires_at)} | {*ends}):
             for lot in lots:
-                if lot.waits and lot.matures_at == instant <= now:
+                if lot.waits and lot.free and lot.matures_at == instant <= now:
                     lot.waits = False
                     self._repay(lot)
             for hold in holds:
@@ -148,7 +148,8 @@ class Model:
     def _enter(self, lot: Lot, points: int, now: int) -> int:
         """What comes in expires where its time is over, else repays what is owed: so much of it."""
         lot.free += points
-        if lot.expires_at <= now and not (lot.revives and lot.revives.place == "debt"):
+        lot.waits = lot.waits and lot.matures_at > now
+        if lot.expires_at <= now and not lot.revives:
             self._expire(lot)
         paid = 0 if lot.waits else self._repay(lot)
         if lot.expires_at <= now:

@@ -24,7 +24,7 @@ from nuqta.ledger.commands import SYSTEM
 from nuqta.ledger.events import EXPIRING, TOLD, Event
 from nuqta.ledger.holds import Hold
 from nuqta.ledger.instants import BALANCE_MAX, NEVER, Instant, Points
-from nuqta.ledger.lots import OF_DEBT, Lot, spending_order
+from nuqta.ledger.lots import Lot, spending_order
 from nuqta.ledger.transfers import NO_HOLD, NO_LOT, Transfer, book
 
 _MATURE, _LAPSE, _EXPIRE = 0, 1, 2  # what falls due at one instant happens in this order
@@ -245,9 +245,9 @@ class Books:
     def came_in(self, number: int, stamp: Stamp) -> None:
         """What has come into a lot expires at once where its time is over, else repays a debt.
 
-        What an order had left owing and gives back repays first, however short its life.
+        What an order gives back into a new lot repays first, however short its life.
         """
-        if self.lots[number].revives == OF_DEBT:
+        if self.lots[number].revives:
             self.repay(number, stamp)
         lot = self.lots[number]
         if lot.free and lot.expires_at <= stamp.now:
