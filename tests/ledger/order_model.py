@@ -19,7 +19,7 @@ def move(model: Model, wish: Wish) -> str:
     _earn(model, wish, order)
     _redate(model, wish, order)
     _cancel(model, wish, order, order.net - wish.kept)
-    _give_back(model, wish, order, _sum(order.taken) - stays)
+    _give_back(model, wish, order)
     return ""
 
 
@@ -110,7 +110,9 @@ def _taken_anew(order: Order, part: Part, points: int) -> None:
         order.taken.sort(key=lambda part: part.number)
 
 
-def _give_back(model: Model, wish: Wish, order: Order, points: int) -> None:
+def _give_back(model: Model, wish: Wish, order: Order) -> None:
+    _take_what_never_lived(model, wish, order)
+    points = _sum(order.taken) - (wish.redeemed - wish.returned)
     for part in _cut(order.taken, points):
         model.used -= part.points
         if part.place == "program":
@@ -121,10 +123,26 @@ def _give_back(model: Model, wish: Wish, order: Order, points: int) -> None:
             lot = _reviving(model, wish, part)
         paid = model._enter(lot, part.points, model.now)
         order.repaid[lot] = order.repaid.pop(lot, 0) + paid
-        order.returned.append(Part(lot, part.points, came_from=part))
+        order.returned.append(Part(lot, part.points, model.now, came_from=part))
     for lot in model.lots if wish.returned else []:
         if lot.order == wish.order and lot.revives and lot.expires_at > model.now:
+            lot.granted_at = lot.matures_at = min(lot.granted_at, wish.granted_at)
             lot.expires_at = max(_ends(model, wish, lot.revives), model.now + 1)
+
+
+def _take_what_never_lived(model: Model, wish: Wish, order: Order) -> None:
+    """What was over when its return was heard of comes back anew where it now has a later end."""
+    for part in order.returned:
+        lot, first = part.place, part.came_from
+        if not isinstance(lot, Lot) or first is None or not lot.revives:
+            continue
+        if lot.order == wish.order and lot.expires_at <= part.since:
+            points = min(part.points, lot.expired)
+            if _ends(model, wish, first) > model.now:
+                lot.expired -= points
+                part.points -= points
+                model.used += points
+                _taken_anew(order, part, points)
 
 
 def _reviving(model: Model, wish: Wish, part: Part) -> Lot:
@@ -135,7 +153,8 @@ def _reviving(model: Model, wish: Wish, part: Part) -> Lot:
             lot.revives = part
             return lot
     ends = max(_ends(model, wish, part), model.now)
-    model.lots.append(Lot(model.now, model.now, ends, 0, False, wish.order, revives=part))
+    begins = wish.granted_at
+    model.lots.append(Lot(begins, begins, ends, 0, False, wish.order, revives=part))
     return model.lots[-1]
 
 

@@ -72,6 +72,7 @@ class _Mover:
         surplus = self._net() - command.kept
         if surplus > 0:
             self._cancel(surplus)
+        self._take_what_never_lived()
         if taken < self._redeemed():
             self._give_back(self._redeemed() - taken)
         if command.returned:
@@ -384,20 +385,10 @@ class _Mover:
         ends = max(self._revived_until(line, expired), now)
         return self.books.open(
             Lot(
-                command.dkey,
-                command.customer_id,
-                0,
-                points,
-                0,
-                0,
-                0,
-                now,
-                now,
-                ends,
-                command.order_key,
-                revives=revives,
+                command.dkey, command.customer_id, 0, points, 0, 0, 0, command.granted_at,
+                command.granted_at, ends, command.order_key, revives=revives,
             )
-        )
+        )  # fmt: skip
 
     def _revived_until(self, line: Transfer, expired: Lot | None) -> Instant:
         """The end of points that come back: their life is what their lot had left when they were
@@ -407,19 +398,36 @@ class _Mover:
             life = min(life, max(0, expired.expires_at - self._taken_at(line)))
         return min(self.command.undone_at, self.stamp.now) + life
 
+    def _take_what_never_lived(self) -> None:
+        """A return that was heard of after the end of what it gave back expired at once. Where a
+        later return gives all of that a later end, it is given back anew, into one lot with it."""
+        books, lines = self.books, {line.version: line for line in self._lines()}
+        for line, left in self._standing():
+            lot = self._revived_by(line)
+            if lot is None or not lot.expired or lot.expires_at > line.effective_at:
+                continue
+            if self._revived_until(lines[line.undoes], books.lots.get(lot.revives)) > self.stamp.now:
+                self._take_back(line, min(left, lot.expired))
+
     def _redate_revived(self) -> None:
         """All that comes back of one lot has one end, whichever return was heard of first."""
         books, now = self.books, self.stamp.now
         lines = {line.version: line for line in self._lines()}
         for line in lines.values():
-            lot = books.lots.get(line.lot) if line.move == "return" else None
-            is_its = lot is not None and lot.revives and lot.order_key == line.order_key
-            if lot is None or not is_its or lot.expires_at <= now:
+            lot = self._revived_by(line)
+            if lot is None or lot.expires_at <= now:
                 continue
             expired = books.lots.get(lot.revives)
+            begins = min(lot.granted_at, self.command.granted_at)
             ends = max(self._revived_until(lines[line.undoes], expired), now + 1)
-            if ends != lot.expires_at:
-                books.put(replace(lot, expires_at=ends))
+            dated = replace(lot, granted_at=begins, matures_at=begins, expires_at=ends)
+            if dated != lot:
+                books.put(dated)
+
+    def _revived_by(self, line: Transfer) -> Lot | None:
+        """The lot that this order opened, if the line gave back into such a one."""
+        lot = self.books.lots.get(line.lot) if line.move == "return" else None
+        return lot if lot and lot.revives and lot.order_key == line.order_key else None
 
     def _taken_at(self, line: Transfer) -> Instant:
         """A capture counts at its hold's instant."""
