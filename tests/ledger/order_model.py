@@ -111,7 +111,7 @@ def _taken_anew(order: Order, part: Part, points: int) -> None:
 
 
 def _give_back(model: Model, wish: Wish, order: Order) -> None:
-    _take_what_never_lived(model, wish, order)
+    _take_what_ends_otherwise(model, wish, order)
     points = _sum(order.taken) - (wish.redeemed - wish.returned)
     for part in _cut(order.taken, points):
         model.used -= part.points
@@ -126,33 +126,37 @@ def _give_back(model: Model, wish: Wish, order: Order) -> None:
         order.returned.append(Part(lot, part.points, model.now, came_from=part))
     for lot in model.lots if wish.returned else []:
         if lot.order == wish.order and lot.revives and lot.expires_at > model.now:
-            lot.granted_at = lot.matures_at = min(lot.granted_at, wish.granted_at)
-            lot.expires_at = max(_ends(model, wish, lot.revives), model.now + 1)
+            ends = _ends(model, wish, lot.revives)
+            if ends > model.now:
+                lot.granted_at = lot.matures_at = min(lot.granted_at, wish.granted_at)
+                lot.expires_at = ends
 
 
-def _take_what_never_lived(model: Model, wish: Wish, order: Order) -> None:
-    """What was over when its return was heard of comes back anew where it now has a later end."""
+def _take_what_ends_otherwise(model: Model, wish: Wish, order: Order) -> None:
+    """What was over when its return was heard of comes back anew where it now has a later end;
+    and so does what lives where its end is now said to have come."""
     for part in order.returned:
         lot, first = part.place, part.came_from
-        if not isinstance(lot, Lot) or first is None or not lot.revives:
+        if not isinstance(lot, Lot) or first is None or not lot.revives or lot.order != wish.order:
             continue
-        if lot.order == wish.order and lot.expires_at <= part.since:
-            points = min(part.points, lot.expired)
-            if _ends(model, wish, first) > model.now:
-                lot.expired -= points
-                part.points -= points
-                model.used += points
-                _taken_anew(order, part, points)
+        lives = _ends(model, wish, first) > model.now
+        if (lot.expires_at <= part.since) if lives else (lot.expires_at > model.now):
+            free = min(part.points, lot.free)
+            expired = min(part.points - free, lot.expired)
+            lot.free, lot.expired = lot.free - free, lot.expired - expired
+            part.points -= free + expired
+            model.used += free + expired
+            _taken_anew(order, part, free + expired)
 
 
 def _reviving(model: Model, wish: Wish, part: Part) -> Lot:
     """One lot for all that the order gives back of an expired one, while it lives."""
+    ends = max(_ends(model, wish, part), model.now)
     for lot in model.lots:
         is_its = lot.order == wish.order and lot.revives and lot.revives.place == part.place
-        if is_its and lot.expires_at > model.now:
+        if is_its and min(lot.expires_at, ends) > model.now:
             lot.revives = part
             return lot
-    ends = max(_ends(model, wish, part), model.now)
     begins = wish.granted_at
     model.lots.append(Lot(begins, begins, ends, 0, False, wish.order, revives=part))
     return model.lots[-1]
@@ -210,6 +214,10 @@ def _redate(model: Model, wish: Wish, order: Order) -> None:
     """Dates only come nearer, and an end never before now."""
     lot, now = order.lot, model.now
     if lot:
+        ends = min(wish.expires_at, lot.expires_at)
+        if lot.expires_at < lot.matures_at and min(wish.matures_at, lot.matures_at) <= ends:
+            paid = min(lot.expired, model.owed)  # it did mature before it expired
+            lot.expired, model.owed = lot.expired - paid, model.owed - paid
         lot.granted_at = min(lot.granted_at, wish.granted_at)
         lot.matures_at = min(lot.matures_at, wish.matures_at)
         lot.expires_at = min(lot.expires_at, max(wish.expires_at, now + 1))

@@ -44,6 +44,7 @@ TOLD: Final[dict[tuple[str, str], tuple[str, ...]]] = {
     ("adjusted_in", "available"): ("points.adjusted",),
     ("available", "adjusted_out"): ("points.adjusted",),
     ("available", "owed"): ("points.repaid",),
+    ("expired", "owed"): ("points.repaid",),
 }
 """Which events a movement between two places brings about."""
 

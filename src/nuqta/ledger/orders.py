@@ -72,7 +72,7 @@ class _Mover:
         surplus = self._net() - command.kept
         if surplus > 0:
             self._cancel(surplus)
-        self._take_what_never_lived()
+        self._take_what_ends_otherwise()
         if taken < self._redeemed():
             self._give_back(self._redeemed() - taken)
         if command.returned:
@@ -218,9 +218,20 @@ class _Mover:
         if dated == lot:
             return
         self.books.put(dated)
+        has_waited = lot.expires_at < lot.matures_at
+        if has_waited and dated.matures_at <= min(lot.expires_at, command.expires_at):
+            self._repay_late(dated)
         if dated.is_pending and dated.matures_at <= now:
             # Under this command's key: a balance that was answered before did not know of it.
             self.books.mature(dated.lot, max(dated.matures_at, dated.granted_at), self.stamp)
+
+    def _repay_late(self, lot: Lot) -> None:
+        """It expired while it waited, and news says that it had matured before: what is owed is
+        repaid from it, as if the news had come with the order."""
+        part = min(self.books.sums["owed"], lot.expired)
+        if part:
+            self.books.put(replace(lot, expired=lot.expired - part))
+            self.books.book("repay", "expired", "owed", part, lot.lot, self.stamp)
 
     # -- cancelling ---------------------------------------------------------------------------
     def _cancel(self, points: Points) -> None:
@@ -378,11 +389,11 @@ class _Mover:
         """The lot into which points of an expired one come back: one for each of them."""
         command, now = self.command, self.stamp.now
         revives = OF_DEBT if expired is None else expired.lot
+        ends = max(self._revived_until(line, expired), now)
         for lot in self.books.lots.values():
             is_its = lot.revives == revives and lot.order_key == command.order_key
-            if is_its and lot.expires_at > now:
+            if is_its and min(lot.expires_at, ends) > now:
                 return replace(lot, granted=lot.granted + points)
-        ends = max(self._revived_until(line, expired), now)
         return self.books.open(
             Lot(
                 command.dkey, command.customer_id, 0, points, 0, 0, 0, command.granted_at,
@@ -398,16 +409,19 @@ class _Mover:
             life = min(life, max(0, expired.expires_at - self._taken_at(line)))
         return min(self.command.undone_at, self.stamp.now) + life
 
-    def _take_what_never_lived(self) -> None:
-        """A return that was heard of after the end of what it gave back expired at once. Where a
-        later return gives all of that a later end, it is given back anew, into one lot with it."""
-        books, lines = self.books, {line.version: line for line in self._lines()}
+    def _take_what_ends_otherwise(self) -> None:
+        """What was given back after its end expired at once. Where all the events together give it
+        a later end, or say of what lives that its end has come, it is given back anew."""
+        books, now = self.books, self.stamp.now
+        lines = {line.version: line for line in self._lines()}
         for line, left in self._standing():
             lot = self._revived_by(line)
-            if lot is None or not lot.expired or lot.expires_at > line.effective_at:
+            if lot is None:
                 continue
-            if self._revived_until(lines[line.undoes], books.lots.get(lot.revives)) > self.stamp.now:
-                self._take_back(line, min(left, lot.expired))
+            lives = self._revived_until(lines[line.undoes], books.lots.get(lot.revives)) > now
+            has_never_lived = lot.expires_at <= line.effective_at
+            if has_never_lived if lives else lot.expires_at > now:
+                self._take_back(line, min(left, lot.free + lot.expired))
 
     def _redate_revived(self) -> None:
         """All that comes back of one lot has one end, whichever return was heard of first."""
@@ -419,9 +433,9 @@ class _Mover:
                 continue
             expired = books.lots.get(lot.revives)
             begins = min(lot.granted_at, self.command.granted_at)
-            ends = max(self._revived_until(lines[line.undoes], expired), now + 1)
+            ends = self._revived_until(lines[line.undoes], expired)
             dated = replace(lot, granted_at=begins, matures_at=begins, expires_at=ends)
-            if dated != lot:
+            if dated != lot and ends > now:
                 books.put(dated)
 
     def _revived_by(self, line: Transfer) -> Lot | None:

@@ -47,11 +47,12 @@ MOVES: Final[dict[str, frozenset[tuple[str, str]]]] = {
     "return": frozenset({("redeemed", "available"), ("redeemed", "forgiven")}),
     "adjust": frozenset({("adjusted_in", "available"), ("available", "adjusted_out")}),
     "owe": frozenset({("owed", "cancelled"), ("owed", "redeemed")}),
-    "repay": frozenset({("available", "owed")}),
+    "repay": frozenset({("available", "owed"), ("expired", "owed")}),
     "forgive": frozenset({("forgiven", "cancelled"), ("forgiven", "redeemed")}),
 }  # fmt: skip
 """Beyond the design's table: points of an order that had expired unspent are cancelled from where
-they went, and what an order had given back and takes again likewise; a cancellation that is itself undone is reinstated to where it took from; and points that
+they went; so is what an order had given back and takes again, or what turns out to have matured in
+time to repay a debt; a cancellation that is itself undone is reinstated to where it took from; and points that
 an order redeemed though they were gone are owed, or borne by the program (decision 6)."""
 
 NO_LOT: Final = 0
