@@ -16,6 +16,8 @@ def move(model: Model, wish: Wish) -> str:
         _redeem(model, wish, order)
     stays = wish.redeemed - wish.returned
     _take_again(model, wish, order, stays - _sum(order.taken))
+    if wish.earned and order.lot is None:  # what came back before it earned comes back after it
+        _take_again(model, wish, order, _sum(order.returned))
     _earn(model, wish, order)
     _redate(model, wish, order)
     _cancel(model, wish, order, order.net - wish.kept)
@@ -233,11 +235,7 @@ def _cancel(model: Model, wish: Wish, order: Order, points: int) -> None:
         return
     order.net -= points
     points = _undo(order, own, own.free, points)
-    part = min(own.expired, points)
-    if part:
-        own.expired -= part
-        order.undone.append(Part(own, part))
-        points -= part
+    points = _undo_expired(order, own, points)
     given: dict[Lot, int] = {}
     for one in order.returned:
         if isinstance(one.place, Lot):
@@ -247,6 +245,8 @@ def _cancel(model: Model, wish: Wish, order: Order, points: int) -> None:
             points = _undo(order, lot, max(0, lot.free - given.get(lot, 0)), points)
         for lot in given:
             points = _undo(order, lot, lot.free, points)
+            if lot.revives and lot.order == wish.order:
+                points = _undo_expired(order, lot, points)
     if points:
         order.undone.append(Part(_bear(model, wish, points), points))
 
@@ -255,5 +255,13 @@ def _undo(order: Order, lot: Lot, there: int, points: int) -> int:
     part = min(there, points)
     if part:
         lot.free -= part
+        order.undone.append(Part(lot, part))
+    return points - part
+
+
+def _undo_expired(order: Order, lot: Lot, points: int) -> int:
+    part = min(lot.expired, points)
+    if part:
+        lot.expired -= part
         order.undone.append(Part(lot, part))
     return points - part

@@ -67,6 +67,8 @@ class _Mover:
             self._take_again(taken - self._redeemed())
         missing = self._target() - self._net()
         if missing > 0:
+            if self._own_lot() is None:  # what came back before it earned comes back after it
+                self._take_again(self._returned())
             self._earn(missing)
         self._redate()
         surplus = self._net() - command.kept
@@ -118,6 +120,9 @@ class _Mover:
     def _redeemed(self) -> Points:
         """What it has taken, less what of that has come back."""
         return sum(left for line, left in self._standing() if self._is_taking(line))
+
+    def _returned(self) -> Points:
+        return sum(left for line, left in self._standing() if line.move == "return")
 
     def _target(self) -> Points:
         """An order that has earned nothing yet first earns all; else only what it keeps counts."""
@@ -175,7 +180,7 @@ class _Mover:
                     self._reinstate_repaid(line, points - part)
             case "forgiven":
                 self._back_to("forgiven", points, NO_LOT, line)
-            case "expired":
+            case "expired" if not books.lots[line.lot].revives:
                 lot = books.lots[line.lot]
                 books.put(replace(lot, expired=lot.expired + points))
                 self._back_to("expired", points, line.lot, line)
@@ -260,6 +265,8 @@ class _Mover:
                 yield lot.lot, max(0, lot.free - given.get(lot.lot, 0)), "available"
         for number in given:
             yield number, lots[number].free, "available"
+            if lots[number].revives and lots[number].order_key == self.command.order_key:
+                yield number, lots[number].expired, "expired"
 
     def _given_back_to(self) -> dict[int, Points]:
         """What this order's returns have brought into which lot, in the order in which they did."""
