@@ -5,7 +5,6 @@ command. Source: design, ledger, section 5.
 """
 
 from collections.abc import Sequence
-from copy import deepcopy
 from typing import Final, TypeAlias
 
 import msgspec
@@ -85,7 +84,7 @@ def begun(case: Case, decide: Decide | None = None) -> Paper:
 
 def ended(case: Case, paper: Paper, arrivals: Sequence[OrderEvent]) -> Ended:
     """The books a second after all events have arrived at one instant, in this order."""
-    paper = deepcopy(paper)
+    paper = paper.copy()
     hold = next((one for one in paper.holds.values() if one.cart == "cart" and one.is_live), None)
     for count in range(1, len(arrivals) + 1):
         answer = paper.post([_command(case, arrivals[:count], hold and (hold.hold, hold.points))],
