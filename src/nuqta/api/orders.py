@@ -121,7 +121,12 @@ def _keep(
     if not fields:
         return refusal
     which = 1 if request.language == ARABIC else 0
-    return Invalid({path: [sentences[which]] for path, sentences in fields.items()}, refusal)
+    return Invalid({_shown(path): [told[which]] for path, told in fields.items()}, refusal)
+
+
+def _shown(path: str) -> str:
+    """The envelope has a `status` and a `message` of its own, which a field's must not hide."""
+    return f"order.{path}" if path in ("status", "message") else path
 
 
 def _store(request: Request) -> Store:
