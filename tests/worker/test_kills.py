@@ -1,7 +1,7 @@
-"""The worker is killed at any moment and started again: nothing is left out, nothing out of order.
+"""The worker is killed at any moment and started again: nothing is left out or out of order.
 
-Each failure names its seed: `NUQTA_KILL_SEED=… pytest tests/worker/test_kills.py` plays it again, as
-far as a machine can.
+Each failure names its seed: `NUQTA_KILL_SEED=… pytest tests/worker/test_kills.py` plays it again,
+as far as a machine can.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""The loop of a worker: one lease, faults that are logged and tried again, an end when it is told."""
+"""The loop of a worker: one lease, faults that are logged and tried again, an end when told."""
 
 import asyncio
 import threading

@@ -2,6 +2,7 @@
 
 import random
 from base64 import urlsafe_b64encode
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -81,9 +82,8 @@ def test_an_account_s_order_is_that_of_its_numbers_whatever_the_clock_did(world:
         write_event(world, shopper, number, instant)
     reader = world.engine.vault.reader
     for limit in (2, 1, 5):
-        world.engine.door.write_now(
-            "place", lambda tx, limit=limit: events.place(tx, shopper.dkey, limit)
-        )
+        place = partial(events.place, dkey=shopper.dkey, limit=limit)
+        world.engine.door.write_now("place", place)
     assert placed(world, shopper) == [(number, number) for number in range(1, 6)]
     assert events.next_unplaced(reader()) is None
 
