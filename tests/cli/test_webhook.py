@@ -53,14 +53,14 @@ def test_what_is_refused(shop: Terminal, monkeypatch: pytest.MonkeyPatch) -> Non
     assert "this once" in people
 
 
-@pytest.mark.parametrize("command", [["worker"], ["serve", "--port", "0"]])
+@pytest.mark.parametrize("command", [["worker"], ["serve"], ["serve", "--workers", "2"]])
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 def test_a_worker_tells_until_it_is_stopped(
     shop: Terminal, how: signal.Signals, command: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NUQTA_WEBHOOK_PRIVATE_TARGETS", "1")
     if command[0] == "serve":
-        command = ["serve", "--port", str(free_port())]
+        command = [*command, "--port", str(free_port())]
     with receiving() as receiver:
         shop.value("webhook", "add", "--store", shop.store, "--url", receiver.url)
         shop.value(*shop.adjust("+", "7"))
@@ -83,6 +83,26 @@ def test_a_worker_tells_until_it_is_stopped(
         rows = engine.vault.reader().rows_of("SELECT count(*) FROM leases", ())
     assert rows == [(0,)], "the lease was given back"
     assert not Path(shop.db + "-wal").exists(), "and the log was folded into the file"
+
+
+def test_serving_without_a_worker(shop: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NUQTA_WEBHOOK_PRIVATE_TARGETS", "1")
+    with receiving() as receiver:
+        shop.value("webhook", "add", "--store", shop.store, "--url", receiver.url)
+        shop.value(*shop.adjust("+", "7"))
+        env = {**bare_environment(), "NUQTA_WEBHOOK_PRIVATE_TARGETS": "1"}
+        line = [sys.executable, "-m", "nuqta", "--db", shop.db, "serve", "--no-worker"]
+        with subprocess.Popen(
+            [*line, "--port", str(free_port())], env=env, stderr=subprocess.PIPE, text=True
+        ) as process:
+            assert process.stderr is not None
+            assert "serves" in process.stderr.readline()
+            process.send_signal(signal.SIGTERM)
+            process.communicate(timeout=20)
+        assert receiver.told == []
+    with closing(open_engine(Settings({"NUQTA_DB": shop.db}))) as engine:
+        placed = engine.vault.reader().rows_of("SELECT max(position) FROM events", ())
+    assert placed == [(0,)]
 
 
 def test_a_worker_needs_books(shop: Terminal) -> None:
