@@ -13,6 +13,7 @@ import apsw
 import pytest
 
 from nuqta.api.routes import TABLE
+from nuqta.engine import webhooks
 from nuqta.engine.access import partners
 from nuqta.engine.access.partners import Installed
 from nuqta.storage.sqlite import Transaction
@@ -47,11 +48,28 @@ def right(house: House, route: Route) -> Headers:
 def ask(house: House, route: Route, headers: Headers) -> Answer:
     """The route's call about Aisha, in Riyadh."""
     world = house.world
-    path = route.path.replace("{store}", str(world.riyadh.store_id)).replace("{id}", "1")
+    path = route.path.replace("{store}", str(world.riyadh.store_id))
+    path = path.replace("{id}", str(webhook(house)) if "/webhooks/" in path else "1")
     body = {"email": world.aisha.email} if "email" in route.fields else None
     if "code" in route.fields:
         body = {"email": world.aisha.email, "code": "123456"}
+    if "url" in route.fields:
+        body = {"url": "https://shop.example/events"}
     return house.send(route.method, path, headers, body)
+
+
+def webhook(house: House) -> int:
+    """A webhook of Riyadh, to ask about."""
+    world = house.world
+    made = world.engine.door.write_now(
+        "webhook",
+        lambda tx: webhooks.add(
+            tx, world.riyadh.store_id, "https://shop.example/", "", world.time.wall, "cli",
+            most=1_000,
+        ),
+    )  # fmt: skip
+    assert isinstance(made, webhooks.Webhook)
+    return made.webhook_id
 
 
 def replaced(name: str, value: str | None) -> Case:
@@ -256,7 +274,7 @@ def test_who_may_not_changes_nothing(alone: House, route: Route) -> None:
 
     def rows() -> str:
         reader = world.engine.vault.reader()
-        tables = ("sessions", "codes", "partner_tokens", "installations")
+        tables = ("sessions", "codes", "partner_tokens", "installations", "deliveries")
         texts = [f"SELECT count(*) FROM {table}" for table in tables]  # noqa: S608
         return json.dumps([reader.rows_of(text, ())[0][0] for text in texts])
 
