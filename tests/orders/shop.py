@@ -22,10 +22,10 @@ from zoneinfo import ZoneInfo
 from msgspec.structs import asdict, replace
 
 from nuqta.engine import orders, redemption, stores
-from nuqta.engine.access import credentials
+from nuqta.engine.access import credentials, partners
 from nuqta.engine.access.credentials import Credentials
 from nuqta.engine.orders import OrderRow, RefusedOrder
-from nuqta.engine.stores import Store
+from nuqta.engine.stores import Store, StoreWish
 from nuqta.ledger.account import Account
 from nuqta.ledger.instants import Instant
 from nuqta.loyalty.cashback import Rule
@@ -88,7 +88,7 @@ class Shop:
         return self.world.engine.door.write_now("program", work)
 
     def rule(self, channel: str = "online", **changes: Any) -> Rule:
-        """A new revision of the channel's first rule, active."""
+        """A new revision of the channel's first rule, active; with a `rule_id`, one more rule."""
 
         def work(tx: Transaction) -> Rule:
             rules = stores.rules_of(tx, self.store.store_id)
@@ -196,6 +196,24 @@ class Shop:
         if points:
             self.world.adjust(made, points)
         return made
+
+
+def opened(house: House, currency: str, zone: str = "UTC") -> Shop:
+    """One more store with its own currency, where the world's partner is installed."""
+    world = house.world
+
+    def work(tx: Transaction) -> tuple[Store, partners.Installed]:
+        store = stores.create(tx, StoreWish(currency, currency, zone), world.time.wall, "cli")
+        assert isinstance(store, Store)
+        installed = partners.install(
+            tx, world.engine.keyring, world.partner, store.store_id, "", world.time.wall
+        )
+        assert isinstance(installed, partners.Installed)
+        return store, installed
+
+    store, installed = world.engine.door.write_now("open", work)
+    world.tokens[store.store_id] = installed
+    return Shop(house, store)
 
 
 def basic(username: str, password: str) -> str:

@@ -132,8 +132,8 @@ def _keep(
 
 
 def _shown(path: str) -> str:
-    """The envelope has a `status` and a `message` of its own, which a field's must not hide."""
-    return f"order.{path}" if path in ("status", "message") else path
+    """The envelope has fields of its own, which hide an order's of the same name."""
+    return f"order.{path}" if path in ("status", "error_code", "message") else path
 
 
 def _store(request: Request) -> Store:
