@@ -150,6 +150,11 @@ PARTNER_NOT_FOUND: Final = _row(
     ("Partner not found", "There is no such partner."),
     ("الشريك غير موجود", "لا يوجد شريك بهذا الرقم."),
 )  # fmt: skip
+METHOD_NOT_FOUND: Final = _row(
+    "ERROR_METHOD_NOT_FOUND", 404, False,
+    ("Redemption method not found", "This store has no such active redemption method."),
+    ("طريقة الاستبدال غير موجودة", "لا توجد في هذا المتجر طريقة استبدال مفعلة بهذا الرقم."),
+)  # fmt: skip
 CUSTOMER_EXISTS: Final = _row(
     "ERROR_CUSTOMER_EXISTS", 409, False,
     ("Customer exists", "This store already has a customer with that id, e-mail or mobile."),
@@ -203,10 +208,30 @@ POINTS_OWED: Final = _row(
     ("Points are owed", "The customer owes points and cannot redeem until they are repaid."),
     ("نقاط مستحقة", "على العميل نقاط مستحقة، ولا يمكن الاستبدال قبل سدادها."),
 )  # fmt: skip
+ORDER_OF_ANOTHER_STORE: Final = _row(
+    "ERROR_ORDER_OF_ANOTHER_STORE", 422, False,
+    ("Another store's order", "The order says that it belongs to another store."),
+    ("طلب لمتجر آخر", "يذكر الطلب أنه تابع لمتجر آخر."),
+)  # fmt: skip
+ORDER_TOO_LONG: Final = _row(
+    "ERROR_ORDER_EVENTS_TOO_MANY", 422, False,
+    ("Too many events", "More was told of this order than this server keeps of one."),
+    ("أحداث كثيرة للطلب", "عدد التحديثات المرسلة عن هذا الطلب تجاوز الحد المسموح."),
+)  # fmt: skip
 TOO_MANY_HOLDS: Final = _row(
     "ERROR_TOO_MANY_HOLDS", 422, True,
     ("Too many carts", "The customer's points are set aside in too many carts at once."),
     ("سلال كثيرة", "نقاط العميل محجوزة في عدد كبير من السلال."),
+)  # fmt: skip
+HOLD_ENDED: Final = _row(
+    "ERROR_HOLD_ENDED", 422, True,
+    ("Redemption ended", "What this key had set aside has been given back or used since."),
+    ("انتهى الاستبدال", "أعيدت النقاط المحجوزة بهذا المفتاح أو استخدمت منذ ذلك الحين."),
+)  # fmt: skip
+TOO_MANY_METHODS: Final = _row(
+    "ERROR_TOO_MANY_METHODS", 422, False,
+    ("Too many methods", "The store has as many redemption methods as it may have."),
+    ("طرق استبدال كثيرة", "بلغ المتجر الحد الأقصى لعدد طرق الاستبدال."),
 )  # fmt: skip
 POINTS_OUT_OF_RANGE: Final = _row(
     "ERROR_POINTS_OUT_OF_RANGE", 422, False,
@@ -237,6 +262,48 @@ ORDER_OF_ANOTHER_CUSTOMER: Final = _row(
     "ERROR_ORDER_OF_ANOTHER_CUSTOMER", 422, False,
     ("Order known", "An order with this number belongs to another customer."),
     ("الطلب معروف", "يوجد طلب بهذا الرقم لعميل آخر."),
+)  # fmt: skip
+
+# -- orders and carts ------------------------------------------------------------------------------
+BASKET_TOO_SMALL: Final = _row(
+    "ERROR_BASKET_TOO_SMALL", 422, False,
+    ("Basket too small", "The basket is too small for this redemption."),
+    ("قيمة السلة قليلة", "قيمة السلة أقل من المطلوب لهذا الاستبدال."),
+)  # fmt: skip
+CURRENCY_MISMATCH: Final = _row(
+    "ERROR_CURRENCY_MISMATCH", 422, False,
+    ("Another currency", "The amounts are not in the store's currency."),
+    ("عملة مختلفة", "المبالغ ليست بعملة المتجر."),
+)  # fmt: skip
+QUANTITY_INVALID: Final = _row(
+    "ERROR_QUANTITY_INVALID", 422, False,
+    ("Quantity not valid", "Quantities are whole numbers, at least one of each product."),
+    ("الكمية غير صالحة", "الكميات أعداد صحيحة، واحد على الأقل من كل منتج."),
+)  # fmt: skip
+AMOUNT_INVALID: Final = _row(
+    "ERROR_AMOUNT_INVALID", 422, False,
+    ("Amount not valid", "An amount of the order is not a plain decimal within the limits."),
+    ("المبلغ غير صالح", "أحد مبالغ الطلب ليس رقما عشريا ضمن الحدود المقبولة."),
+)  # fmt: skip
+TOTALS_MISMATCH: Final = _row(
+    "ERROR_TOTALS_MISMATCH", 422, False,
+    ("Totals do not add up", "The amounts of the order do not add up."),
+    ("المجموع غير صحيح", "مبالغ الطلب لا تتطابق مع المجموع."),
+)  # fmt: skip
+DATE_INVALID: Final = _row(
+    "ERROR_DATE_INVALID", 422, False,
+    ("Date not valid", "A date of the order is no date from 1970 on, or contradicts another."),
+    ("التاريخ غير صالح", "أحد تواريخ الطلب ليس تاريخا منذ عام 1970 أو يناقض تاريخا آخر."),
+)  # fmt: skip
+STATUS_UNKNOWN: Final = _row(
+    "ERROR_STATUS_UNKNOWN", 422, False,
+    ("Status unknown", "The order's status is not one that this server knows."),
+    ("حالة غير معروفة", "حالة الطلب غير معروفة لدى هذا الخادم."),
+)  # fmt: skip
+RETURN_TOO_LARGE: Final = _row(
+    "ERROR_RETURN_TOO_LARGE", 422, False,
+    ("Return too large", "More was returned than was bought."),
+    ("المرتجع أكبر من المشترى", "الكمية المرتجعة أكبر من الكمية المشتراة."),
 )  # fmt: skip
 
 # -- our own trouble -------------------------------------------------------------------------------

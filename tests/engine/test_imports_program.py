@@ -39,7 +39,7 @@ def imported(world: World, folder: Path, wish: ProgramWish) -> Result:
 
     def change(_: int) -> None:
         nonlocal is_changed
-        known = engine.vault.reader().rows_of("SELECT count(*) FROM receipts", ())[0][0]
+        known = engine.vault.reader().rows_of("SELECT count(*) FROM order_events", ())[0][0]
         if known >= BATCH and not is_changed:
             is_changed = True
             now = engine.clock.now()

@@ -1,5 +1,6 @@
 """Customers: making them with their account, and finding them by what they are known by."""
 
+from collections.abc import Sequence
 from hashlib import blake2b
 from typing import Literal, TypeAlias
 
@@ -16,6 +17,7 @@ from nuqta.loyalty.customers import (
     checked_id,
     checked_name,
 )
+from nuqta.loyalty.order_fields import CustomerFacts
 from nuqta.refusals import Refusal
 from nuqta.storage import books
 from nuqta.storage.sqlite import Transaction
@@ -108,6 +110,49 @@ def ensure(tx: Transaction, customers: list[Customer]) -> None:
     """Every one of these customers is there, with an account; known ones stay as they are."""
     tx.many(_ADD, [msgspec.structs.astuple(customer) for customer in customers])
     books.open_accounts(tx, [(customer.dkey, customer.customer_id) for customer in customers])
+
+
+def meet(
+    tx: Transaction,
+    store_id: int,
+    seen: Sequence[tuple[int, CustomerFacts | None]],
+    now: Instant,
+) -> None:
+    """Customers as orders tell of them: who is new is made, and what was missing is filled in.
+
+    An address that is another customer's already is left out. Tags and level are as last told.
+    """
+    ensure(
+        tx,
+        [
+            Customer(dkey_of(store_id, one), one, "", "", "", now)
+            for one in sorted({customer_id for customer_id, _ in seen})
+        ],
+    )
+    for customer_id, facts in seen:
+        if facts is not None:
+            _learn(tx, store_id, customer_id, facts)
+
+
+def _learn(tx: Transaction, store_id: int, customer_id: int, facts: CustomerFacts) -> None:
+    known = find(tx, store_id, customer_id)
+    if known is None:
+        raise LookupError(f"customer {customer_id} of store {store_id} was just made")
+    learned = known
+    for wish in (
+        CustomerWish(facts.name, facts.email), CustomerWish(facts.name, "", facts.mobile),
+    ):  # fmt: skip
+        completed = complete(tx, learned, wish)
+        if isinstance(completed, Customer):
+            learned = completed
+    if facts.tags is not None:
+        learned = msgspec.structs.replace(
+            learned, tags=msgspec.json.encode(sorted(facts.tags)).decode()
+        )
+    if facts.level is not None:
+        learned = msgspec.structs.replace(learned, level=facts.level)
+    if (learned.tags, learned.level) != (known.tags, known.level):
+        tx.run(_COMPLETE, **msgspec.structs.asdict(learned))
 
 
 def complete(tx: Transaction, known: Customer, wish: CustomerWish) -> Customer | Refusal:

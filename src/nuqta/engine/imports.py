@@ -15,24 +15,23 @@ from typing import Final, Generic, TextIO, TypeVar
 import msgspec
 
 from nuqta import refusals
-from nuqta.engine import customers
+from nuqta.engine import customers, orders
 from nuqta.engine.customers import CustomerWish
-from nuqta.engine.door import RolledBack, post
+from nuqta.engine.door import RolledBack
 from nuqta.engine.engine import Engine
 from nuqta.engine.stores import Store, program_of, rule_for
-from nuqta.ledger.account import dkey_of
-from nuqta.ledger.instants import POINTS_MAX, Instant
-from nuqta.loyalty.cashback import Rule
-from nuqta.loyalty.customers import Customer, checked_id
+from nuqta.ledger.instants import Instant
+from nuqta.loyalty.customers import checked_id
 from nuqta.loyalty.dates import parse_instant
 from nuqta.loyalty.money import parse_amount
-from nuqta.loyalty.orders import PlacedOrder, checked_number, earned_by
-from nuqta.loyalty.program import Program
+from nuqta.loyalty.order_fields import Decoded
+from nuqta.loyalty.orders import OrderEvent, checked_number, placed_and_delivered
 from nuqta.refusals import Refusal
 from nuqta.storage.sqlite import Transaction
 
 BATCH: Final = 2_000
 """Rows that one commit carries: past some hundreds a commit's own cost no longer shows."""
+ORIGIN: Final = "cli"
 TOLD_EVERY: Final = 500
 """Rows between two words about the progress."""
 
@@ -89,15 +88,16 @@ def import_orders(
     Columns `order_number, customer_id, placed_on, total`; others are ignored. `progress` is told
     the bytes read. Refuses a program that is off. Raises Unreadable, StorageFault.
     """
-    if _in_force(engine.vault.reader(), store.store_id) is None:
+    if not _can_earn(engine.vault.reader(), store.store_id):
         return refusals.PROGRAM_OFF
     plan = _Plan(
         ("order_number", "customer_id", "placed_on", "total"),
-        lambda row: PlacedOrder(
+        lambda row: placed_and_delivered(
             checked_number(row["order_number"]),
             checked_id(row["customer_id"]),
             parse_instant(row["placed_on"], store.timezone),
             parse_amount(row["total"], store.currency),
+            store.currency,
         ),
         lambda tx, rows, result: _book_orders(tx, rows, result, store, engine.clock.now()),
     )
@@ -262,61 +262,48 @@ def _all_or_nothing(
 
 def _book_orders(
     tx: Transaction,
-    rows: list[tuple[int, PlacedOrder]],
+    rows: list[tuple[int, OrderEvent]],
     result: Result,
     store: Store,
     now: Instant,
 ) -> None:
-    in_force = _in_force(tx, store.store_id)  # as it is now, not as it was when the import began
-    if in_force is None:
+    if not _can_earn(tx, store.store_id):  # as it is now, not as it was when the import began
         result.refused.extend(BadRow(line, refusals.PROGRAM_OFF.text_en) for line, _ in rows)
         return
-    program, rule = in_force
-    mine: list[tuple[int, PlacedOrder]] = []
-    claimed_now: set[int] = set()
-    for line, order in rows:
-        refusal, is_new = _claimed(tx, store.store_id, order, rule, now)
-        if refusal is not None:
-            result.refused.append(BadRow(line, refusal.text_en))
-            continue
-        mine.append((line, order))
-        if is_new:
-            claimed_now.add(line)
-    ids = {order.customer_id for _, order in mine}
-    customers.ensure(
-        tx,
-        [Customer(dkey_of(store.store_id, one), one, "", "", "", now) for one in sorted(ids)],
-    )
-    commands = [earned_by(order, store.store_id, program, rule) for _, order in mine]
-    for (line, order), answer in zip(mine, post(tx, commands, now), strict=True):
-        if answer.refusal is not None:
-            if line in claimed_now:
-                customers.unclaim(tx, store.store_id, "order", order.number, order.customer_id)
-            result.refused.append(BadRow(line, answer.refusal.text_en))
-        elif answer.is_replay:
-            result.known += 1
+    past = []
+    for line, event in rows:
+        if event.placed_at > now:
+            result.refused.append(BadRow(line, refusals.EFFECTIVE_IN_FUTURE.text_en))
         else:
-            result.new += 1
+            past.append((line, event))
+    for distinct in _distinct(past):
+        arrivals = [Decoded(event) for _, event in distinct]
+        outcomes = orders.take_in(tx, store, arrivals, now, ORIGIN, events_max=1, only_first=True)
+        for (line, _), outcome in zip(distinct, outcomes, strict=True):
+            if isinstance(outcome, Refusal):
+                result.refused.append(BadRow(line, outcome.text_en))
+            elif outcome.is_replay:
+                result.known += 1
+            else:
+                result.new += 1
 
 
-def _in_force(tx: Transaction, store_id: int) -> tuple[Program, Rule] | None:
-    """The program and the rule by which orders earn; None where they do not."""
-    program, rule = program_of(tx, store_id), rule_for(tx, store_id, "online")
-    return (program, rule) if program.is_on and rule is not None else None
+def _can_earn(tx: Transaction, store_id: int) -> bool:
+    return bool(program_of(tx, store_id).is_on and rule_for(tx, store_id, "online"))
 
 
-def _claimed(
-    tx: Transaction, store_id: int, order: PlacedOrder, rule: Rule, now: Instant
-) -> tuple[Refusal | None, bool]:
-    """The order becomes its customer's, once it is sure that it can earn; whether that is new."""
-    if order.placed_at > now:
-        return refusals.EFFECTIVE_IN_FUTURE, False
-    if rule.points_for(order.total) > POINTS_MAX:
-        return refusals.POINTS_OUT_OF_RANGE, False
-    outcome = customers.claim(tx, store_id, "order", order.number, order.customer_id)
-    if outcome == "taken":
-        return refusals.ORDER_OF_ANOTHER_CUSTOMER, False
-    return None, outcome == "new"
+def _distinct(rows: list[tuple[int, OrderEvent]]) -> Iterator[list[tuple[int, OrderEvent]]]:
+    """The rows in lists in which each order stands once."""
+    seen: set[str] = set()
+    part: list[tuple[int, OrderEvent]] = []
+    for line, event in rows:
+        if event.order_key in seen:
+            yield part
+            part, seen = [], set()
+        part.append((line, event))
+        seen.add(event.order_key)
+    if part:
+        yield part
 
 
 def _book_customers(

@@ -27,7 +27,9 @@ _ADD_DOMAIN = statement("program.add_domain")
 _DOMAIN_OF = statement("program.domain")
 _CURRENT = statement("program.current")
 _ADD_REVISION = statement("program.add_revision")
+_PROGRAM_AT = statement("program.at_revision")
 _RULES = statement("cashback.current")
+_RULE_AT = statement("cashback.at_revision")
 _ADD_RULE = statement("cashback.add_revision")
 _DOMAIN = re.compile(r"(?=.{1,253}\Z)(?:(?!-)[a-z0-9-]{1,63}(?<!-)\.)*(?!-)[a-z0-9-]{1,63}(?<!-)")
 
@@ -114,6 +116,22 @@ def program_of(tx: Transaction, store_id: int) -> Program:
     found = tx.one(_CURRENT, Program, store_id=store_id)
     if found is None:
         raise LookupError(f"store {store_id} has no program")
+    return found
+
+
+def program_at(tx: Transaction, store_id: int, revision: int) -> Program:
+    """The program as it was at a revision."""
+    found = tx.one(_PROGRAM_AT, Program, store_id=store_id, revision=revision)
+    if found is None:
+        raise LookupError(f"store {store_id} has no program {revision}")
+    return found
+
+
+def rule_at(tx: Transaction, store_id: int, rule_id: str, revision: int) -> Rule:
+    """A cashback rule as it was at a revision."""
+    found = tx.one(_RULE_AT, Rule, store_id=store_id, rule_id=rule_id, revision=revision)
+    if found is None:
+        raise LookupError(f"store {store_id} has no rule {rule_id} {revision}")
     return found
 
 

@@ -24,7 +24,10 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
 
 class Customer(msgspec.Struct, frozen=True):
-    """A shopper of one store. `email` and `mobile` are in their canonical form, or ""."""
+    """A shopper of one store. `email` and `mobile` are in their canonical form, or "".
+
+    `tags` is a JSON list of texts, or "" for none; `level` the id of a level, or "".
+    """
 
     dkey: int
     customer_id: int
@@ -32,6 +35,8 @@ class Customer(msgspec.Struct, frozen=True):
     email: str
     mobile: str
     created_at: Instant
+    tags: str = ""
+    level: str = ""
 
 
 def checked_name(text: str) -> str:
@@ -88,3 +93,10 @@ def canonical_mobile(text: str, country_code: str = "") -> str:
             f"the mobile number {text[:40]!r} lacks its country: give it with its country code"
         )
     return digits
+
+
+def tags_of(customer: Customer) -> frozenset[str]:
+    """The customer's tags."""
+    if not customer.tags:
+        return frozenset()
+    return frozenset(msgspec.json.decode(customer.tags, type=list[str]))

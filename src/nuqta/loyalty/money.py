@@ -5,6 +5,8 @@ feeds carry up to 14 decimals. Source: design, ledger, sections 1 and 5.
 """
 
 import re
+from decimal import Decimal
+from fractions import Fraction
 from typing import Final, TypeAlias
 
 Minor: TypeAlias = int
@@ -30,11 +32,19 @@ MINOR_MAX: Final[Minor] = 10**15
 """The largest amount that is accepted, in minor units."""
 
 _AMOUNT = re.compile(r"([0-9]{1,18})(?:\.([0-9]{1,18}))?")
+_NUMBER = re.compile(r"-?[0-9]{1,18}(?:\.[0-9]{1,30})?(?:[eE][+-]?[0-9]{1,2})?")
+_EXPONENT_MIN: Final = -60
+_WHOLE_DIGITS_MAX: Final = 18
 
 
 def decimals_of(currency: str) -> int:
     """How many decimals the currency's minor unit has: 0, 2 or 3."""
     return _DECIMALS.get(currency, 2)  # a store may be older than a code's end
+
+
+def units_of(currency: str) -> int:
+    """How many minor units one whole of the currency has: 1, 100 or 1000."""
+    return _UNITS[decimals_of(currency)]
 
 
 def is_currency(text: str) -> bool:
@@ -57,6 +67,36 @@ def parse_amount(text: str, currency: str) -> Minor:
         minor += 1
     if minor > MINOR_MAX:
         raise ValueError(f"{_shown(text)} is larger than any amount this server accepts")
+    return minor
+
+
+def exact_amount(value: object) -> Fraction:
+    """An amount as JSON bodies carry it, a number or a text such as "223.56000086523000", exactly.
+
+    It may be negative. Raises ValueError, with a sentence, for anything else: NaN, infinity,
+    binary fractions, more than 18 digits before the point or 60 after it.
+    """
+    if isinstance(value, str) and _NUMBER.fullmatch(value):
+        value = Decimal(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        if abs(value) < 10**_WHOLE_DIGITS_MAX:
+            return Fraction(value)
+    elif isinstance(value, Decimal) and value.is_finite():
+        exponent = value.as_tuple().exponent
+        is_small = not value or value.adjusted() < _WHOLE_DIGITS_MAX
+        if isinstance(exponent, int) and _EXPONENT_MIN <= exponent <= -_EXPONENT_MIN and is_small:
+            return Fraction(value)
+    raise ValueError("this is not a decimal amount within the limits")
+
+
+def minor_of(amount: Fraction | Decimal, currency: str) -> Minor:
+    """An exact amount of 0 or more in minor units, rounded half up.
+
+    Raises ValueError, with a sentence, below 0 and above MINOR_MAX.
+    """
+    minor = (2 * units_of(currency) * Fraction(amount) + 1) // 2
+    if amount < 0 or minor > MINOR_MAX:
+        raise ValueError("an amount is 0 or more, and not larger than this server accepts")
     return minor
 
 

@@ -18,6 +18,7 @@ from nuqta.storage.faults import CannotStart
 PARTNER: Final = "nqp"
 MANAGER: Final = "nqm"
 CUSTOMER: Final = "nqc"
+ORDERS: Final = "nqo"
 NO_DKEY: Final = -1
 """Where a text names no shard: a dkey that no row has, so that looking it up costs the same."""
 

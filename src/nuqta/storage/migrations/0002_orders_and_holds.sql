@@ -85,6 +85,9 @@ CREATE TABLE orders (
     program_revision INTEGER NOT NULL,
     rule_id TEXT NOT NULL,
     rule_revision INTEGER NOT NULL,
+    hold INTEGER NOT NULL,
+    redeemed INTEGER NOT NULL,
+    discount INTEGER NOT NULL,
     troubles TEXT NOT NULL,
     attended_by TEXT NOT NULL,
     created_at INTEGER NOT NULL,
@@ -119,6 +122,8 @@ CREATE TABLE refused_orders (
     attended_by TEXT NOT NULL,
     PRIMARY KEY (dkey, digest)
 ) STRICT, WITHOUT ROWID;
+
+CREATE INDEX refused_orders_waiting ON refused_orders (dkey, last_at) WHERE attended_by = '';
 
 CREATE TABLE order_credentials (
     store_id INTEGER PRIMARY KEY NOT NULL REFERENCES stores (store_id),

@@ -1,17 +1,17 @@
 -- name: add
 -- A new customer; nothing where the id is known.
-INSERT INTO customers (dkey, customer_id, name, email, mobile, created_at)
-VALUES (:dkey, :customer_id, :name, :email, :mobile, :created_at)
+INSERT INTO customers (dkey, customer_id, name, email, mobile, created_at, tags, level)
+VALUES (:dkey, :customer_id, :name, :email, :mobile, :created_at, :tags, :level)
 ON CONFLICT (dkey, customer_id) DO NOTHING;
 
 -- name: complete
 -- What was missing of a customer is filled in.
-UPDATE customers SET name = :name, email = :email, mobile = :mobile
+UPDATE customers SET name = :name, email = :email, mobile = :mobile, tags = :tags, level = :level
 WHERE dkey = :dkey AND customer_id = :customer_id AND created_at = :created_at;
 
 -- name: by_id
 -- One customer.
-SELECT dkey, customer_id, name, email, mobile, created_at
+SELECT dkey, customer_id, name, email, mobile, created_at, tags, level
 FROM customers WHERE dkey = :dkey AND customer_id = :customer_id;
 
 -- name: claim

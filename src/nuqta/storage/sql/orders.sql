@@ -1,0 +1,84 @@
+-- name: order
+-- What is decided of an order: by which program and rule it earns, which hold it uses.
+SELECT dkey, customer_id, order_key, program_revision, rule_id, rule_revision, hold, redeemed,
+       discount, troubles, attended_by, created_at, changed_at
+FROM orders WHERE dkey = :dkey AND customer_id = :customer_id AND order_key = :order_key;
+
+-- name: put
+-- A new order, or what is decided of a known one since.
+INSERT INTO orders (dkey, customer_id, order_key, program_revision, rule_id, rule_revision, hold,
+    redeemed, discount, troubles, attended_by, created_at, changed_at)
+VALUES (:dkey, :customer_id, :order_key, :program_revision, :rule_id, :rule_revision, :hold,
+    :redeemed, :discount, :troubles, :attended_by, :created_at, :changed_at)
+ON CONFLICT (dkey, customer_id, order_key) DO UPDATE
+SET program_revision = excluded.program_revision, rule_id = excluded.rule_id,
+    rule_revision = excluded.rule_revision, hold = excluded.hold, redeemed = excluded.redeemed,
+    discount = excluded.discount, troubles = excluded.troubles, attended_by = excluded.attended_by,
+    changed_at = excluded.changed_at;
+
+-- name: events
+-- What an order's shop has told of it, in the order in which it arrived.
+SELECT dkey, customer_id, order_key, digest, facts, origin, version, received_at
+FROM order_events WHERE dkey = :dkey AND customer_id = :customer_id AND order_key = :order_key
+ORDER BY received_at, version, digest;
+
+-- name: add_event
+-- One more event of an order; known ones never come here.
+INSERT INTO order_events (dkey, customer_id, order_key, digest, facts, origin, version, received_at)
+VALUES (:dkey, :customer_id, :order_key, :digest, :facts, :origin, :version, :received_at);
+
+-- name: in_need
+-- store-wide: a person looks through the orders of a store that need one, over all its buckets.
+SELECT dkey, customer_id, order_key, program_revision, rule_id, rule_revision, hold, redeemed,
+       discount, troubles, attended_by, created_at, changed_at
+FROM orders
+WHERE dkey >= :dkey_from AND dkey < :dkey_until AND troubles <> '' AND attended_by = ''
+ORDER BY changed_at DESC, order_key LIMIT :limit;
+
+-- name: attend
+-- A person has looked after an order.
+UPDATE orders SET attended_by = :by
+WHERE dkey = :dkey AND customer_id = :customer_id AND order_key = :order_key AND troubles <> ''
+  AND attended_by = '';
+
+-- name: keep_refused
+-- An order that could not be taken in is kept for a person; the same one again is only counted.
+INSERT INTO refused_orders (dkey, digest, source, code, fields, body, times, first_at, last_at,
+    attended_by)
+VALUES (:dkey, :digest, :source, :code, :fields, :body, 1, :now, :now, '')
+ON CONFLICT (dkey, digest) DO UPDATE
+SET times = refused_orders.times + 1, last_at = excluded.last_at, code = excluded.code,
+    fields = excluded.fields, attended_by = '';
+
+-- name: refused
+-- store-wide: a person looks through the refused orders of a store, over all its buckets.
+SELECT dkey, digest, source, code, fields, body, times, first_at, last_at, attended_by
+FROM refused_orders
+WHERE dkey >= :dkey_from AND dkey < :dkey_until AND attended_by = ''
+ORDER BY last_at DESC, digest LIMIT :limit;
+
+-- name: count_refused
+-- store-wide: how many refused orders of a store wait for a person, which has a limit.
+SELECT count(*) FROM refused_orders
+WHERE dkey >= :dkey_from AND dkey < :dkey_until AND attended_by = '';
+
+-- name: attend_refused
+-- A person has looked after a refused order.
+UPDATE refused_orders SET attended_by = :by
+WHERE dkey = :dkey AND digest = :digest AND attended_by = '';
+
+-- name: credential
+-- The pair under which a store's order webhooks come.
+SELECT store_id, username, digest, created_at FROM order_credentials
+WHERE store_id = coalesce(:store_id, (SELECT store_id FROM stores WHERE uuid = :store_uuid));
+
+-- name: put_credential
+-- A new pair takes the place of the former.
+INSERT INTO order_credentials (store_id, username, digest, created_at)
+VALUES (:store_id, :username, :digest, :created_at)
+ON CONFLICT (store_id) DO UPDATE
+SET username = excluded.username, digest = excluded.digest, created_at = excluded.created_at;
+
+-- name: revoke_credential
+-- A store takes no more order webhooks.
+DELETE FROM order_credentials WHERE store_id = :store_id;

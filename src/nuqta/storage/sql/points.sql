@@ -133,3 +133,20 @@ SELECT (SELECT count(*) FROM transfers t WHERE NOT EXISTS
            (SELECT 1 FROM accounts a WHERE a.dkey = t.dkey AND a.customer_id = t.customer_id)),
        (SELECT count(*) FROM lots l WHERE NOT EXISTS
            (SELECT 1 FROM accounts a WHERE a.dkey = l.dkey AND a.customer_id = l.customer_id));
+
+-- name: latest_transfers
+-- The transfers of an account up to a version, the latest first.
+SELECT dkey, customer_id, version, move, source, target, points, lot, hold, undoes, effective_at,
+       recorded_at, origin, key, order_key
+FROM transfers WHERE dkey = :dkey AND customer_id = :customer_id AND version <= :version
+ORDER BY version DESC LIMIT :limit;
+
+-- name: lot
+-- One lot.
+SELECT dkey, customer_id, lot, granted, left_over, held, is_pending, granted_at, matures_at,
+       expires_at, order_key, rule_id, rule_revision, expired, revives, is_told, crc
+FROM lots WHERE dkey = :dkey AND customer_id = :customer_id AND lot = :lot;
+
+-- name: note
+-- The words beside a transfer.
+SELECT reason FROM notes WHERE dkey = :dkey AND customer_id = :customer_id AND version = :version;

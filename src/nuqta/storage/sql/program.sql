@@ -28,12 +28,18 @@ SELECT store_id FROM store_domains WHERE domain = :domain;
 -- name: current
 -- The revision of a store's program that is in force.
 SELECT store_id, revision, is_on, maturity_days, maturity_from, expiry_days, owed, changed_at,
-       changed_by
+       changed_by, earn_at, with_shipping, without_tax, hold_minutes, grace_days
 FROM programs WHERE store_id = :store_id ORDER BY revision DESC LIMIT 1;
+
+-- name: at_revision
+-- A store's program as it once was.
+SELECT store_id, revision, is_on, maturity_days, maturity_from, expiry_days, owed, changed_at,
+       changed_by, earn_at, with_shipping, without_tax, hold_minutes, grace_days
+FROM programs WHERE store_id = :store_id AND revision = :revision;
 
 -- name: add_revision
 -- A new revision of a store's program.
 INSERT INTO programs (store_id, revision, is_on, maturity_days, maturity_from, expiry_days, owed,
-    changed_at, changed_by)
+    changed_at, changed_by, earn_at, with_shipping, without_tax, hold_minutes, grace_days)
 VALUES (:store_id, :revision, :is_on, :maturity_days, :maturity_from, :expiry_days, :owed,
-    :changed_at, :changed_by);
+    :changed_at, :changed_by, :earn_at, :with_shipping, :without_tax, :hold_minutes, :grace_days);

@@ -1,0 +1,504 @@
+"""Orders: taking in what a shop tells of them, and moving the books to what that comes to.
+
+Every event of an order is kept; what the order comes to is worked out anew from all of them, so
+neither their order nor their number matters. By which program and rule an order earns is decided
+once, when it first earns, and kept; so is which hold of a cart it uses. What cannot be taken in is
+kept too, for a person to look at. Source: design, ledger, section 5.
+"""
+
+from collections.abc import Sequence
+from hashlib import blake2b
+from typing import Final
+
+import msgspec
+from msgspec.structs import astuple, replace
+
+from nuqta import refusals
+from nuqta.engine import customers
+from nuqta.engine.customers import Claim
+from nuqta.engine.door import post
+from nuqta.engine.stores import Store, program_at, program_of, rule_at, rules_of
+from nuqta.ledger.account import BUCKETS, dkey_of
+from nuqta.ledger.commands import SYSTEM, Answer, Order
+from nuqta.ledger.holds import Hold
+from nuqta.ledger.instants import DAY_US, Instant, Points
+from nuqta.ledger.transfers import NO_HOLD
+from nuqta.loyalty.cashback import Rule, best
+from nuqta.loyalty.customers import tags_of
+from nuqta.loyalty.money import Minor
+from nuqta.loyalty.order_fields import Decoded
+from nuqta.loyalty.orders import (
+    OrderEvent,
+    Standing,
+    decoded,
+    earned,
+    given_back,
+    standing,
+)
+from nuqta.loyalty.program import Program
+from nuqta.refusals import Refusal
+from nuqta.storage.rows import hold_from
+from nuqta.storage.sqlite import Transaction
+from nuqta.storage.statements import statement
+
+_ORDER = statement("orders.order")
+_PUT = statement("orders.put")
+_EVENTS = statement("orders.events")
+_ADD_EVENT = statement("orders.add_event")
+_IN_NEED = statement("orders.in_need")
+_ATTEND = statement("orders.attend")
+_COUNT_REFUSED = statement("orders.count_refused")
+_KEEP_REFUSED = statement("orders.keep_refused")
+_REFUSED = statement("orders.refused")
+_ATTEND_REFUSED = statement("orders.attend_refused")
+_HOLDS_OF_CART = statement("holds.of_cart")
+_HOLDS_OF_DISCOUNT = statement("holds.of_discount")
+
+_NO_RULE: Final = ""
+_MATCHED_FOR_US: Final = 30 * DAY_US
+"""So far back a hold is looked for by its discount, where an order names no cart."""
+
+
+class OrderRow(msgspec.Struct, frozen=True):
+    """What is decided of an order. `program_revision` is 0 until it first earns; `rule_id` is ""
+    where no rule was for it then. `hold` is the hold it uses, for `redeemed` points and `discount`
+    (minor units). `troubles` are words for a person, with a space between; `attended_by` is who
+    has looked after them, "" while nobody has."""
+
+    dkey: int
+    customer_id: int
+    order_key: str
+    program_revision: int
+    rule_id: str
+    rule_revision: int
+    hold: int
+    redeemed: Points
+    discount: Minor
+    troubles: str
+    attended_by: str
+    created_at: Instant
+    changed_at: Instant
+
+
+class KnownEvent(msgspec.Struct, frozen=True):
+    """An event as it is kept: `version` is the account's when it had been booked."""
+
+    dkey: int
+    customer_id: int
+    order_key: str
+    digest: bytes
+    facts: str
+    origin: str
+    version: int
+    received_at: Instant
+
+
+class Taken(msgspec.Struct, frozen=True):
+    """An event that was taken in, now or before (`is_replay`), and what the order comes to by all
+    of them. Points are whole; `version` is the account's."""
+
+    order: OrderRow
+    status: str
+    earned: Points
+    kept: Points
+    redeemed: Points
+    returned: Points
+    version: int
+    is_replay: bool
+
+
+class _Work(msgspec.Struct):
+    """One event on its way, and what its order comes to with it."""
+
+    event: OrderEvent
+    digest: bytes
+    claim: Claim
+    order: OrderRow
+    command: Order
+    status: str
+    is_known: bool  # the order is
+    events: int  # with this one
+    version: int | None  # of the account when the event was booked; None for one that is new
+
+
+def take_in(
+    tx: Transaction,
+    store: Store,
+    arrivals: Sequence[Decoded],
+    now: Instant,
+    origin: str,
+    *,
+    events_max: int,
+    only_first: bool = False,
+) -> list[Taken | Refusal]:
+    """Take in one event for each of some orders, all different; in the order of the arrivals.
+
+    `only_first` refuses as a KEY_CONFLICT what tells something else of an order that is known.
+    Refuses ORDER_TOO_LONG past `events_max` events of one order, ORDER_OF_ANOTHER_CUSTOMER,
+    CURRENCY_MISMATCH, EFFECTIVE_IN_FUTURE, POINTS_OUT_OF_RANGE and BALANCE_TOO_LARGE; a refused
+    event leaves nothing but, where its customer was new, the customer.
+    """
+    answered: dict[int, Taken | Refusal] = {}
+    claims = _claimed(tx, store, arrivals, answered)
+    met = [(arrivals[n].event.customer_id, arrivals[n].customer) for n in claims]
+    customers.meet(tx, store.store_id, met, now)
+    desk = _Desk(tx, store, now)
+    new: dict[int, _Work] = {}
+    for number, claim in claims.items():
+        work = desk.work(arrivals[number], claim)
+        if work.version is not None:
+            answered[number] = _taken(work, work.version, is_replay=True)
+        elif only_first and work.is_known:
+            answered[number] = refusals.KEY_CONFLICT
+        elif work.events > events_max:
+            answered[number] = refusals.ORDER_TOO_LONG
+        else:
+            new[number] = work
+    answers = post(tx, [work.command for work in new.values()], now)
+    for (number, work), answer in zip(new.items(), answers, strict=True):
+        answered[number] = _outcome(tx, store, work, answer)
+    _keep(tx, [(work, answered[number]) for number, work in new.items()], now, origin)
+    return [answered[number] for number in range(len(arrivals))]
+
+
+def _claimed(
+    tx: Transaction,
+    store: Store,
+    arrivals: Sequence[Decoded],
+    answered: dict[int, Taken | Refusal],
+) -> dict[int, Claim]:
+    """Make each order its customer's, by the number of the arrival; the others are answered."""
+    claims: dict[int, Claim] = {}
+    for number, arrival in enumerate(arrivals):
+        event = arrival.event
+        if event.currency != store.currency:
+            answered[number] = refusals.CURRENCY_MISMATCH
+            continue
+        claim = customers.claim(tx, store.store_id, "order", event.order_key, event.customer_id)
+        if claim == "taken":
+            answered[number] = refusals.ORDER_OF_ANOTHER_CUSTOMER
+        else:
+            claims[number] = claim
+    return claims
+
+
+def _outcome(tx: Transaction, store: Store, work: _Work, answer: Answer) -> Taken | Refusal:
+    if answer.refusal is None:
+        return _taken(work, answer.receipt.version, is_replay=False)
+    if work.claim == "new":
+        event = work.event
+        customers.unclaim(tx, store.store_id, "order", event.order_key, event.customer_id)
+    return answer.refusal
+
+
+def _taken(work: _Work, version: int, *, is_replay: bool) -> Taken:
+    command = work.command
+    return Taken(
+        work.order, work.status, command.earned, command.kept, command.redeemed, command.returned,
+        version, is_replay,
+    )  # fmt: skip
+
+
+def _keep(
+    tx: Transaction, works: Sequence[tuple[_Work, Taken | Refusal]], now: Instant, origin: str
+) -> None:
+    """Write down the orders and the events that were accepted."""
+    accepted = [(work, outcome) for work, outcome in works if isinstance(outcome, Taken)]
+    tx.many(_PUT, [astuple(work.order) for work, _ in accepted])
+    tx.many(
+        _ADD_EVENT,
+        [
+            (
+                work.order.dkey, work.order.customer_id, work.order.order_key, work.digest,
+                work.event.encoded(), origin, outcome.version, now,
+            )
+            for work, outcome in accepted
+        ],
+    )  # fmt: skip
+
+
+class _Desk:
+    """Works out what orders come to; reads each program and rule once."""
+
+    def __init__(self, tx: Transaction, store: Store, now: Instant) -> None:
+        self._tx = tx
+        self._store = store
+        self._now = now
+        self._program = program_of(tx, store.store_id)
+        self._rules = rules_of(tx, store.store_id)
+        self._has_limits = any(rule.limited_to or rule.level for rule in self._rules)
+        self._best_rules: dict[tuple[str, str, str], Rule | None] = {}
+        self._programs: dict[int, Program] = {self._program.revision: self._program}
+        self._known_rules: dict[tuple[str, int], Rule] = {
+            (rule.rule_id, rule.revision): rule for rule in self._rules
+        }
+
+    def work(self, arrival: Decoded, claim: Claim) -> _Work:
+        """What an event's order comes to, with the event and all that are known."""
+        event = arrival.event
+        order = self._order(event) if claim == "known" else None
+        known = {} if order is None else self._events(order)
+        digest = event.digest()
+        version = known[digest].version if digest in known else None
+        events = [decoded(one.facts) for one in known.values()]
+        if version is None:
+            events.append(event)
+        of = standing(events)
+        before = order or self._new_order(event)
+        after = self._awarded(self._matched(before, events, of), of)
+        troubles = " ".join(sorted({*after.troubles.split(), *arrival.notes}))
+        attended_by = after.attended_by if troubles == before.troubles else ""
+        after = replace(after, troubles=troubles, attended_by=attended_by, changed_at=self._now)
+        command = self._command(after, of, len(events))
+        return _Work(
+            event,
+            digest,
+            claim,
+            after,
+            command,
+            of.event.status,
+            order is not None,
+            len(events),
+            version,
+        )
+
+    def _order(self, event: OrderEvent) -> OrderRow | None:
+        dkey = dkey_of(self._store.store_id, event.customer_id)
+        return self._tx.one(
+            _ORDER, OrderRow, dkey=dkey, customer_id=event.customer_id, order_key=event.order_key
+        )
+
+    def _new_order(self, event: OrderEvent) -> OrderRow:
+        return OrderRow(
+            dkey_of(self._store.store_id, event.customer_id), event.customer_id, event.order_key,
+            0, _NO_RULE, 0, NO_HOLD, 0, 0, "", "", self._now, self._now,
+        )  # fmt: skip
+
+    def _events(self, order: OrderRow) -> dict[bytes, KnownEvent]:
+        found = self._tx.all(
+            _EVENTS, KnownEvent,
+            dkey=order.dkey, customer_id=order.customer_id, order_key=order.order_key,
+        )  # fmt: skip
+        return {one.digest: one for one in found}
+
+    # -- what is decided once -------------------------------------------------------------------
+    def _awarded(self, order: OrderRow, of: Standing) -> OrderRow:
+        """By which program and rule the order earns: those in force when it first can."""
+        if order.program_revision or not of.reached(self._program.earn_at):
+            return order
+        order = replace(order, program_revision=self._program.revision)
+        if not self._program.is_on:
+            return order
+        rule = self._best(order, of.event.channel)
+        if rule is None:
+            return order
+        return replace(order, rule_id=rule.rule_id, rule_revision=rule.revision)
+
+    def _best(self, order: OrderRow, channel: str) -> Rule | None:
+        customer = None
+        if self._has_limits:
+            customer = customers.find(self._tx, self._store.store_id, order.customer_id)
+        who = (channel, "", "") if customer is None else (channel, customer.tags, customer.level)
+        if who not in self._best_rules:
+            tags = frozenset[str]() if customer is None else tags_of(customer)
+            self._best_rules[who] = best(self._rules, channel, tags, who[2])
+        return self._best_rules[who]
+
+    def _matched(self, order: OrderRow, events: Sequence[OrderEvent], of: Standing) -> OrderRow:
+        """Which hold the order uses: its cart's, or where it names none, the customer's hold for
+        the discount that it was given. A person is told where that is not as it should be."""
+        if order.hold != NO_HOLD or not of.is_placed:
+            return order
+        said = max(
+            (one for one in events if one.cart or one.redemption),
+            key=lambda one: (one.instant, one.rank, one.digest()),
+            default=None,
+        )
+        if said is None:
+            return order
+        hold, trouble = self._hold_of(order, said)
+        if hold is None:
+            return _with_trouble(order, trouble)
+        points = hold.points if said.redeemed_points is None else said.redeemed_points
+        if points > hold.points:
+            order = _with_trouble(order, "redeemed_more_than_held")
+        if said.redemption is None and not hold.discount:
+            order = _with_trouble(order, "discount_unknown")
+        elif said.redemption is not None and hold.discount not in (0, said.redemption):
+            order = _with_trouble(order, "discount_differs")
+        discount = hold.discount if said.redemption is None else said.redemption
+        return replace(
+            _with_trouble(order, trouble),
+            hold=hold.hold,
+            redeemed=min(points, hold.points),
+            discount=0 if said.is_redemption_deducted else discount,
+        )
+
+    def _hold_of(self, order: OrderRow, said: OrderEvent) -> tuple[Hold | None, str]:
+        """The hold that an event means, and what a person should know of it."""
+        found = self._holds(order, said)
+        live = [hold for hold in found if hold.is_live and hold.lapses_at > self._now]
+        lapsed = [hold for hold in found if hold.ending in ("", "lapsed")]
+        for holds, trouble in ((live, ""), (lapsed, "hold_ended")):
+            if holds:
+                return holds[0], trouble
+        if not said.redemption:
+            return None, ""  # the cart had none, or it was taken out of it
+        same = [hold for hold in found if hold.discount in (0, said.redemption)]
+        return (same[0], "hold_ended") if same else (None, "redemption_unmatched")
+
+    def _holds(self, order: OrderRow, said: OrderEvent) -> list[Hold]:
+        named = {"dkey": order.dkey, "customer_id": order.customer_id}
+        if said.redemption == 0 or (said.redeemed_points == 0):
+            return []
+        if said.cart:
+            rows = self._tx.rows(_HOLDS_OF_CART, **named, cart=said.cart)
+        else:
+            rows = self._tx.rows(
+                _HOLDS_OF_DISCOUNT, **named, discount=said.redemption,
+                since=self._now - _MATCHED_FOR_US,
+            )  # fmt: skip
+        return [hold_from(row) for row in rows]
+
+    # -- what it comes to -----------------------------------------------------------------------
+    def _command(self, order: OrderRow, of: Standing, count: int) -> Order:
+        program = self._program_at(order.program_revision)
+        in_all = kept = 0
+        if order.rule_id != _NO_RULE:
+            rule = self._rule_at(order.rule_id, order.rule_revision)
+            in_all, kept = earned(of, program, rule, order.discount)
+        placed_at = min(of.placed_at, self._now)
+        delivered_at = None if of.delivered_at is None else min(of.delivered_at, self._now)
+        return Order(
+            dkey=order.dkey,
+            customer_id=order.customer_id,
+            origin=SYSTEM,
+            key=f"order:{order.order_key}:{count}",
+            order_key=order.order_key,
+            earned=in_all,
+            kept=kept,
+            granted_at=placed_at,
+            matures_at=program.matures_at(placed_at, delivered_at),
+            expires_at=program.expires_at(placed_at),
+            rule_id=order.rule_id,
+            rule_revision=order.rule_revision,
+            hold=order.hold,
+            redeemed=order.redeemed,
+            returned=given_back(of, order.redeemed) if order.redeemed else 0,
+            undone_at=of.undone_at or 0,
+            grace_us=program.grace_days * DAY_US,
+            is_forgiving=program.owed == "forgive",
+        )
+
+    def _program_at(self, revision: int) -> Program:
+        """A revision of the program; the one in force for an order that has not earned yet."""
+        if not revision:
+            return self._program
+        if revision not in self._programs:
+            self._programs[revision] = program_at(self._tx, self._store.store_id, revision)
+        return self._programs[revision]
+
+    def _rule_at(self, rule_id: str, revision: int) -> Rule:
+        key = (rule_id, revision)
+        if key not in self._known_rules:
+            self._known_rules[key] = rule_at(self._tx, self._store.store_id, rule_id, revision)
+        return self._known_rules[key]
+
+
+def _with_trouble(order: OrderRow, trouble: str) -> OrderRow:
+    if not trouble or trouble in order.troubles.split():
+        return order
+    return replace(order, troubles=f"{order.troubles} {trouble}".strip())
+
+
+# -- for a person ----------------------------------------------------------------------------------
+def find(tx: Transaction, store_id: int, order_key: str) -> OrderRow | None:
+    """The order of that number."""
+    customer_id = customers.find_by(tx, store_id, "order", order_key)
+    if customer_id is None:
+        return None
+    return tx.one(
+        _ORDER, OrderRow,
+        dkey=dkey_of(store_id, customer_id), customer_id=customer_id, order_key=order_key,
+    )  # fmt: skip
+
+
+def events_of(tx: Transaction, order: OrderRow) -> list[KnownEvent]:
+    """What was told of an order, in the order in which it came."""
+    return tx.all(
+        _EVENTS, KnownEvent,
+        dkey=order.dkey, customer_id=order.customer_id, order_key=order.order_key,
+    )  # fmt: skip
+
+
+def in_need(tx: Transaction, store_id: int, most: int) -> list[OrderRow]:
+    """The orders of a store that need a person, the latest first."""
+    return tx.all(
+        _IN_NEED, OrderRow,
+        dkey_from=store_id * BUCKETS, dkey_until=(store_id + 1) * BUCKETS, limit=most,
+    )  # fmt: skip
+
+
+def attend(tx: Transaction, order: OrderRow, by: str) -> bool:
+    """A person has looked after an order; whether it needed that."""
+    return bool(
+        tx.run(
+            _ATTEND,
+            dkey=order.dkey,
+            customer_id=order.customer_id,
+            order_key=order.order_key,
+            by=by,
+        )
+    )
+
+
+class RefusedOrder(msgspec.Struct, frozen=True):
+    """What came as an order and could not be taken in, as it came; `times` it came, and the code
+    and fields of the last refusal. It stands outside the books and may hold personal data."""
+
+    dkey: int
+    digest: bytes
+    source: str
+    code: str
+    fields: str
+    body: bytes
+    times: int
+    first_at: Instant
+    last_at: Instant
+    attended_by: str
+
+
+def keep_refused(
+    tx: Transaction, store_id: int, source: str, code: str, fields: str, body: bytes, most: int,
+    now: Instant,
+) -> bool:  # fmt: skip
+    """Keep what could not be taken in, for a person to look at; the same again is only counted.
+
+    Where `most` wait already, nothing is kept and the caller must say so to its shop, which sends
+    it again: whether it was kept.
+    """
+    digest = blake2b(body, digest_size=16).digest()
+    dkey = store_id * BUCKETS + digest[0] % BUCKETS
+    bounds = {"dkey_from": store_id * BUCKETS, "dkey_until": (store_id + 1) * BUCKETS}
+    (count,) = tx.rows(_COUNT_REFUSED, **bounds)[0]
+    if count >= most:
+        return False
+    tx.run(
+        _KEEP_REFUSED, dkey=dkey, digest=digest, source=source, code=code, fields=fields,
+        body=body, now=now,
+    )  # fmt: skip
+    return True
+
+
+def refused(tx: Transaction, store_id: int, most: int) -> list[RefusedOrder]:
+    """The refused orders of a store that nobody has looked after, the latest first."""
+    return tx.all(
+        _REFUSED, RefusedOrder,
+        dkey_from=store_id * BUCKETS, dkey_until=(store_id + 1) * BUCKETS, limit=most,
+    )  # fmt: skip
+
+
+def attend_refused(tx: Transaction, store_id: int, digest: bytes, by: str) -> bool:
+    """A person has looked after a refused order; whether there was one."""
+    dkey = store_id * BUCKETS + digest[0] % BUCKETS
+    return bool(tx.run(_ATTEND_REFUSED, dkey=dkey, digest=digest, by=by))
