@@ -131,7 +131,7 @@ TALES: Final = {
         {"available": 60, "held": 40}, ["one 100 captured 7", "two 40 live"],
     ),
 }  # fmt: skip
-"""Moves with 100 points, of which A takes 40, B 25 and `all` 100; then the points, and the holds."""
+"""Moves with 100 points, of which A takes 40, B 25 and `all` 100; then the points and the holds."""
 
 
 @pytest.mark.parametrize("tale", TALES)
@@ -164,9 +164,11 @@ def test_a_cart_holds_as_long_as_the_program_says(shop: Shop) -> None:
     shop.program(hold_minutes=1)
     done(shop.add(world.aisha, "short", method))
     shop.program(hold_minutes=10_080)
+    world.time.forward(us=10)
     done(shop.add(world.aisha, "long", method))
     world.time.forward(seconds=60)
     assert points(world, world.aisha) == {"available": 60, "held": 40}
+    assert holds(shop) == ["short 40 live", "long 40 live"], "it is booked by whoever comes next"
     world.time.forward(days=7, us=-60_000_001)
     assert points(world, world.aisha) == {"available": 60, "held": 40}
     world.time.forward(us=1)
@@ -453,7 +455,7 @@ def test_a_hold_of_just_that_discount_comes_before_a_percentage(shop: Shop) -> N
     done(shop.add(aisha, "tenth", tenth(shop)))
     assert shop.webhook(zid(shop, id=1, paid_by_points=20)).status == 200
     assert points(world, aisha) == {"available": 30, "held": 30, "used": 40}
-    world.time.forward(seconds=LIFE_S)  # a percentage that has ended is nobody's discount
+    world.time.forward(seconds=LIFE_S + 1)  # a percentage that has ended is nobody's discount
     assert shop.webhook(zid(shop, id=2, paid_by_points=7)).status == 200
     assert points(world, aisha) == {"available": 60, "used": 40}
     assert shop.in_need() == {"2": ["redemption_unmatched"]}
