@@ -26,11 +26,11 @@ from nuqta.engine.access import credentials
 from nuqta.engine.access.credentials import Credentials
 from nuqta.engine.orders import OrderRow, RefusedOrder
 from nuqta.engine.stores import Store
+from nuqta.ledger.account import Account
 from nuqta.ledger.instants import Instant
 from nuqta.loyalty.cashback import Rule
 from nuqta.loyalty.program import Program
 from nuqta.loyalty.redemption import FIXED, Method, MethodWish
-from nuqta.refusals import Refusal
 from nuqta.storage import books
 from nuqta.storage.sqlite import Transaction
 from nuqta.storage.statements import statement
@@ -57,6 +57,7 @@ class Shop:
         self.store = store
         self.credentials: Credentials | None = None
         self._tokens: dict[int, str] = {}
+        self._met = 0
 
     @property
     def world(self) -> World:
@@ -188,6 +189,14 @@ class Shop:
         """A customer of the store, as the books know one."""
         return Shopper(self.store.store_id, customer_id, "")
 
+    def somebody(self, points: int = 0) -> Shopper:
+        """A new customer, with so many points that never expire."""
+        self._met += 1
+        made = self.world.customer(self.store, 1_000 + self._met)
+        if points:
+            self.world.adjust(made, points)
+        return made
+
 
 def basic(username: str, password: str) -> str:
     """The Authorization header of a pair."""
@@ -199,6 +208,13 @@ def points(world: World, shopper: Shopper) -> dict[str, int]:
     balance = world.balance(shopper)
     named = ("pending", "available", "held", "owed", "used")
     return {name: getattr(balance, name) for name in named if getattr(balance, name)}
+
+
+def account(world: World, shopper: Shopper) -> Account:
+    """The customer's row, as booked."""
+    found = books.account(world.engine.vault.reader(), shopper.key)
+    assert found is not None, shopper
+    return found
 
 
 def lots(world: World, shopper: Shopper) -> list[tuple[str, int, Instant, Instant]]:
@@ -238,14 +254,16 @@ def line(
     return {"product": name, "quantity": quantity, "unit_price": price, "tax": tax, **more}
 
 
-def plain(shop: Shop, *returned: int, seconds: int = 0, **changes: object) -> Body:
-    """A plain order of Aisha's, told `seconds` ago; `returned` is how many came back of each line.
+def plain(
+    shop: Shop, *returned: int, of: int | Shopper = 1, seconds: int = 0, **changes: object
+) -> Body:
+    """A plain order of customer `of`, told `seconds` ago; `returned` is how many came back of each line.
 
     Line a is 2 for 172.50, line b 1 for 57.50: 230.00 with tax, 200.00 without.
     """
     back = [*returned, 0, 0]
     body: Body = {
-        "customer": {"id": 1},
+        "customer": {"id": of.customer_id if isinstance(of, Shopper) else of},
         "currency": shop.store.currency,
         "status": "new",
         "updated_at": moment(shop.world, seconds=seconds),
@@ -362,8 +380,3 @@ def _fourteen(hundredths: int) -> str:
     sign = "-" if hundredths < 0 else ""
     whole, rest = divmod(abs(hundredths), 100)
     return f"{sign}{whole}.{rest:02}000000000000"
-
-
-def done(made: object) -> None:
-    """What was asked for was not refused."""
-    assert not isinstance(made, Refusal), made

@@ -356,7 +356,7 @@ class _Desk:
         else:
             rows = self._tx.rows(
                 _HOLDS_OF_DISCOUNT, **named, discount=said.redemption,
-                since=self._now - _MATCHED_FOR_US,
+                since=self._now - _MATCHED_FOR_US, now=self._now,
             )  # fmt: skip
         return [hold_from(row) for row in rows]
 
