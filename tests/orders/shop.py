@@ -257,7 +257,7 @@ def line(
 def plain(
     shop: Shop, *returned: int, of: int | Shopper = 1, seconds: int = 0, **changes: object
 ) -> Body:
-    """A plain order of customer `of`, told `seconds` ago; `returned` is how many came back of each line.
+    """A plain order of customer `of`, told `seconds` ago; `returned` is what came back by line.
 
     Line a is 2 for 172.50, line b 1 for 57.50: 230.00 with tax, 200.00 without.
     """

@@ -50,7 +50,7 @@ def known(shop: Shop, customer_id: int) -> Customer:
 
 
 def test_an_order_is_proved_by_the_stores_own_pair_alone(shop: Shop) -> None:
-    """Whatever is wrong with a pair has one answer, for a store that is there and one that is not."""
+    """Whatever is wrong with a pair has one answer, whether or not the store is there."""
     world = shop.world
     without = world.customer(world.kuwait, 7)
     former, foreign = shop.pair(), Shop(shop.house, world.riyadh)
@@ -160,7 +160,7 @@ def test_webhooks_come_in_any_order(shop: Shop) -> None:
 
 
 def test_cancelled_then_delivered(shop: Shop) -> None:
-    """What was told last, by the order's own clock, is how it is; an award comes back, unrenewed."""
+    """What was told last by the order's own clock is how it is; an award comes back, unrenewed."""
     told = [
         zid(shop, seconds=300),
         zid(shop, seconds=200, order_status=status("cancelled")),

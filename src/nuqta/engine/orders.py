@@ -50,6 +50,7 @@ _ATTEND = statement("orders.attend")
 _COUNT_REFUSED = statement("orders.count_refused")
 _KEEP_REFUSED = statement("orders.keep_refused")
 _REFUSED = statement("orders.refused")
+_WAITING = statement("orders.waiting")
 _ATTEND_REFUSED = statement("orders.attend_refused")
 _HOLDS_OF_CART = statement("holds.of_cart")
 _HOLDS_OF_DISCOUNT = statement("holds.of_discount")
@@ -251,16 +252,9 @@ class _Desk:
         after = replace(after, troubles=troubles, attended_by=attended_by, changed_at=self._now)
         command = self._command(after, of, len(events))
         return _Work(
-            event,
-            digest,
-            claim,
-            after,
-            command,
-            of.event.status,
-            order is not None,
-            len(events),
+            event, digest, claim, after, command, of.event.status, order is not None, len(events),
             version,
-        )
+        )  # fmt: skip
 
     def _order(self, event: OrderEvent) -> OrderRow | None:
         dkey = dkey_of(self._store.store_id, event.customer_id)
@@ -454,7 +448,8 @@ def attend(tx: Transaction, order: OrderRow, by: str) -> bool:
 
 class RefusedOrder(msgspec.Struct, frozen=True):
     """What came as an order and could not be taken in, as it came; `times` it came, and the code
-    and fields of the last refusal. It stands outside the books and may hold personal data."""
+    and fields of the last refusal. `source` is `zid`, or `plain:` and the number in the path. It
+    stands outside the books and may hold personal data."""
 
     dkey: int
     digest: bytes
@@ -474,15 +469,16 @@ def keep_refused(
 ) -> bool:  # fmt: skip
     """Keep what could not be taken in, for a person to look at; the same again is only counted.
 
-    Where `most` wait already, nothing is kept and the caller must say so to its shop, which sends
-    it again: whether it was kept.
+    Where `most` others wait already, nothing is kept and the caller must say so to its shop, which
+    sends it again: whether it was kept.
     """
-    digest = blake2b(body, digest_size=16).digest()
+    digest = blake2b(source.encode() + b"\x00" + body, digest_size=16).digest()
     dkey = store_id * BUCKETS + digest[0] % BUCKETS
-    bounds = {"dkey_from": store_id * BUCKETS, "dkey_until": (store_id + 1) * BUCKETS}
-    (count,) = tx.rows(_COUNT_REFUSED, **bounds)[0]
-    if count >= most:
-        return False
+    if tx.row(_WAITING, dkey=dkey, digest=digest) is None:
+        bounds = {"dkey_from": store_id * BUCKETS, "dkey_until": (store_id + 1) * BUCKETS}
+        (count,) = tx.rows(_COUNT_REFUSED, **bounds)[0]
+        if count >= most:
+            return False
     tx.run(
         _KEEP_REFUSED, dkey=dkey, digest=digest, source=source, code=code, fields=fields,
         body=body, now=now,
