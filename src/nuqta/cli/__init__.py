@@ -41,6 +41,7 @@ from nuqta.cli.frame import (
     plain,
     write_json,
 )
+from nuqta.cli.rules import cashback, program, redemption
 from nuqta.storage.faults import StorageFault
 
 _INTERRUPTED = 130
