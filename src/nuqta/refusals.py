@@ -213,6 +213,16 @@ POINTS_OWED: Final = _row(
     ("Points are owed", "The customer owes points and cannot redeem until they are repaid."),
     ("نقاط مستحقة", "على العميل نقاط مستحقة، ولا يمكن الاستبدال قبل سدادها."),
 )  # fmt: skip
+ORDER_OF_ANOTHER_STORE: Final = _row(
+    "ERROR_ORDER_OF_ANOTHER_STORE", 422, False,
+    ("Another store's order", "The order says that it belongs to another store."),
+    ("طلب لمتجر آخر", "يذكر الطلب أنه تابع لمتجر آخر."),
+)  # fmt: skip
+ORDER_TOO_LONG: Final = _row(
+    "ERROR_ORDER_EVENTS_TOO_MANY", 422, False,
+    ("Too many events", "More was told of this order than this server keeps of one."),
+    ("أحداث كثيرة للطلب", "عدد التحديثات المرسلة عن هذا الطلب تجاوز الحد المسموح."),
+)  # fmt: skip
 TOO_MANY_HOLDS: Final = _row(
     "ERROR_TOO_MANY_HOLDS", 422, True,
     ("Too many carts", "The customer's points are set aside in too many carts at once."),

@@ -99,6 +99,13 @@ TABLE: Final = (
     Setting("LOCK_SECONDS", 10, "Seconds to wait for another process's write lock.", 1, 600),
     Setting("CHECK_MEBIBYTES", 64, "Size up to which the file is checked before a start after an"
             " unclean stop.", 0, 1_000_000),
+    Setting("ORDER_SKEW_SECONDS", 300, "Seconds by which the clock of a source of orders may run"
+            " before ours.", 0, 86_400),
+    Setting("ORDER_EVENTS", 1_000, "Events that may be told of one order.", 1, 100_000),
+    Setting("ORDERS_REFUSED", 10_000, "Orders of a store that could not be taken in and wait for a"
+            " person; more are answered 503, so that their shop sends them again.", 1, 1_000_000),
+    Setting("HOLDS_PER_CUSTOMER", 20, "Carts in which a customer's points may be held at once.",
+            1, 1_000),
     Setting("CLOCK_JUMP_SECONDS", 300, "Seconds by which the wall clock may depart from the steady"
             " one, or lie behind the books.", 1, 86_400),
     Setting("LOG_READS", 0, "One read in this many is logged, 0 logs none; refusals and writes"
@@ -148,6 +155,10 @@ class Settings:
     queue: int
     lock_seconds: int
     check_mebibytes: int
+    order_skew_seconds: int
+    order_events: int
+    orders_refused: int
+    holds_per_customer: int
     clock_jump_seconds: int
     log_reads: int
 

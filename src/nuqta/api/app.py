@@ -4,13 +4,14 @@ Refusals and faults become HTTP here, and nowhere else but in the balance's own 
 """
 
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Any, cast
 
 from blacksheep import Application, Content, Response
 from blacksheep import Request as HttpRequest
 from blacksheep.exceptions import MessageAborted
 from blacksheep.server.routing import Router
+from msgspec.structs import replace
 
 from nuqta import refusals
 from nuqta.api.points import PointsRoute, Receive, Scope, Send, store_in
@@ -24,7 +25,7 @@ from nuqta.web.guard import Caller, Guard, Shopper, TooMany, only
 from nuqta.web.limiter import Limiter
 from nuqta.web.log import RequestLog
 from nuqta.web.negotiation import accepts_json, language
-from nuqta.web.replies import Reply, answered, refused, request_id
+from nuqta.web.replies import BASIC, BEARER, Reply, answered, refused, request_id
 from nuqta.web.routes import Invalid, Request, Route, allowed
 
 _log = logging.getLogger("nuqta.app")
@@ -127,9 +128,10 @@ class App:
                 refusal, wait_s = refusals.TOO_MANY_REQUESTS, outcome.wait_s
                 return refused(refusal, in_language, rid, retry_after_s=wait_s)
             case Invalid():
-                return refused(refusals.VALIDATION, in_language, rid, fields=outcome.fields)
+                return refused(outcome.refusal, in_language, rid, fields=outcome.fields)
             case Refusal():
-                return refused(outcome, in_language, rid)
+                challenge = BASIC if route.who == "source" else BEARER
+                return refused(outcome, in_language, rid, challenge=challenge)
             case _:
                 return answered(outcome, in_language, rid)
 
@@ -143,28 +145,34 @@ class App:
             return caller
         if not accepts_json(headers.get(b"accept")):
             return refusals.NOT_ACCEPTABLE
-        body = await self._body(request, route, headers)
+        raw = await self._received(request)
+        if isinstance(raw, Refusal):
+            return raw
+        body = decoded(raw, headers.get(b"content-type"), self._engine.settings.json_depth)
+        asked = Request(
+            self._engine, self._courier, caller, shopper, path, {}, in_language,
+            headers=headers, raw=raw,
+        )  # fmt: skip
         if isinstance(body, Refusal):
-            return body
+            return body if route.unreadable is None else await route.unreadable(asked, body)
         too_many = self._paced(route, caller, body)
         if too_many is not None:
             return too_many
         query = {} if route.queries is None else queried(request.url.query)
         if isinstance(query, Refusal):
             return query
-        names = [name for name in body if name not in route.fields]
-        names += [name for name in query if name not in (route.queries or ())]
-        if names:
-            return Invalid({name: [_NO_FIELD[in_language]] for name in names})
-        return await route.handler(
-            Request(self._engine, self._courier, caller, shopper, path, body, in_language, query)
-        )
+        unknown = _unknown(body, route.fields) + _unknown(query, route.queries)
+        if unknown:
+            return Invalid({name: [_NO_FIELD[in_language]] for name in unknown})
+        return await route.handler(replace(asked, body=body, query=query))
 
     def _who(
         self, route: Route, headers: dict[bytes, bytes], path: dict[str, str]
     ) -> tuple[Caller | Refusal | TooMany, Shopper | None]:
         if route.who == "manager":
             return self._guard.manager(headers, route.scope), None
+        if route.who == "source":
+            return self._guard.source(headers, path["store"]), None
         caller = self._guard.partner(
             headers, path["store"], route.scope, for_shopper=route.who == "shopper"
         )
@@ -179,13 +187,15 @@ class App:
         whose = tuple(str(body.get(name, ""))[:_PACED_LENGTH] for name in route.paced_by)
         return self._guard.pace(caller, whose)
 
-    async def _body(
-        self, request: HttpRequest, route: Route, headers: dict[bytes, bytes]
-    ) -> dict[str, Any] | Refusal:
+    async def _received(self, request: HttpRequest) -> bytes | Refusal:
         most = self._engine.settings.body_bytes
         body = bytearray()
         async for chunk in cast("AsyncIterator[bytes]", request.stream()):  # its stub is wrong
             body += chunk
             if len(body) > most:
                 return refusals.BODY_TOO_LARGE
-        return decoded(bytes(body), headers.get(b"content-type"), self._engine.settings.json_depth)
+        return bytes(body)
+
+
+def _unknown(sent: Iterable[str], known: tuple[str, ...] | None) -> list[str]:
+    return [] if known is None else [name for name in sent if name not in known]

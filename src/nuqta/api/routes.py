@@ -5,7 +5,7 @@ The balance stands in it as well, though its callable stands in front of the fra
 
 from typing import Any, Final
 
-from nuqta.api import events, login, points
+from nuqta.api import cart, events, login, orders, points
 from nuqta.refusals import Refusal
 from nuqta.web.routes import Invalid, Request, Route
 
@@ -33,6 +33,16 @@ TABLE: Final[tuple[Route, ...]] = (
           login.verify_code, "A token for the right one-time code.", (*_ADDRESS, "code"), _PACED),
     Route("POST", "/v1/stores/{store}/auth/logout", "shopper", "customers.login",
           login.log_out, "The customer's session ends."),
+    Route("POST", "/v1/webhooks/orders/{store}", "source", "", orders.from_zid,
+          "An order webhook as Zid sends it, under the store's own Basic pair.", None,
+          unreadable=orders.unreadable),
+    Route("PUT", "/v1/managers/store/orders/{order_id}/loyalty", "manager", "orders.read_write",
+          orders.plain, "A plain order of any shop, as it stands.", None,
+          unreadable=orders.unreadable),
+    Route("POST", "/v1/stores/{store}/carts/loyalty-redemption-method/add", "shopper",
+          "loyalty_program.read", cart.add, "A redemption method is applied to a cart.", None),
+    Route("POST", "/v1/stores/{store}/carts/loyalty-redemption-method/remove", "shopper",
+          "loyalty_program.read", cart.remove, "The redemption leaves the cart.", None),
     Route("GET", "/v1/managers/loyalty-program/events", "manager", "loyalty_program.read",
           events.read, "What happened to the store's points after a cursor.",
           queries=("after", "limit")),

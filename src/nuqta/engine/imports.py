@@ -278,7 +278,7 @@ def _book_orders(
             past.append((line, event))
     for distinct in _distinct(past):
         arrivals = [Decoded(event) for _, event in distinct]
-        outcomes = orders.take_in(tx, store, arrivals, now, ORIGIN, only_first=True)
+        outcomes = orders.take_in(tx, store, arrivals, now, ORIGIN, events_max=1, only_first=True)
         for (line, _), outcome in zip(distinct, outcomes, strict=True):
             if isinstance(outcome, Refusal):
                 result.refused.append(BadRow(line, outcome.text_en))

@@ -31,8 +31,7 @@ from nuqta.loyalty.orders import (
     OrderEvent,
     Standing,
     decoded,
-    earned_in_all,
-    earned_kept,
+    earned,
     given_back,
     standing,
 )
@@ -112,11 +111,13 @@ class _Work(msgspec.Struct):
     """One event on its way, and what its order comes to with it."""
 
     event: OrderEvent
+    digest: bytes
     claim: Claim
     order: OrderRow
     command: Order
     status: str
     is_known: bool  # the order is
+    events: int  # with this one
     version: int | None  # of the account when the event was booked; None for one that is new
 
 
@@ -127,13 +128,15 @@ def take_in(
     now: Instant,
     origin: str,
     *,
+    events_max: int,
     only_first: bool = False,
 ) -> list[Taken | Refusal]:
     """Take in one event for each of some orders, all different; in the order of the arrivals.
 
     `only_first` refuses as a KEY_CONFLICT what tells something else of an order that is known.
-    Refuses ORDER_OF_ANOTHER_CUSTOMER, CURRENCY_MISMATCH, EFFECTIVE_IN_FUTURE, POINTS_OUT_OF_RANGE,
-    BALANCE_TOO_LARGE; a refused event leaves nothing but, where its customer was new, the customer.
+    Refuses ORDER_TOO_LONG past `events_max` events of one order, ORDER_OF_ANOTHER_CUSTOMER,
+    CURRENCY_MISMATCH, EFFECTIVE_IN_FUTURE, POINTS_OUT_OF_RANGE and BALANCE_TOO_LARGE; a refused
+    event leaves nothing but, where its customer was new, the customer.
     """
     answered: dict[int, Taken | Refusal] = {}
     claims = _claimed(tx, store, arrivals, answered)
@@ -147,6 +150,8 @@ def take_in(
             answered[number] = _taken(work, work.version, is_replay=True)
         elif only_first and work.is_known:
             answered[number] = refusals.KEY_CONFLICT
+        elif work.events > events_max:
+            answered[number] = refusals.ORDER_TOO_LONG
         else:
             new[number] = work
     answers = post(tx, [work.command for work in new.values()], now)
@@ -204,7 +209,7 @@ def _keep(
         _ADD_EVENT,
         [
             (
-                work.order.dkey, work.order.customer_id, work.order.order_key, work.event.digest(),
+                work.order.dkey, work.order.customer_id, work.order.order_key, work.digest,
                 work.event.encoded(), origin, outcome.version, now,
             )
             for work, outcome in accepted
@@ -222,6 +227,7 @@ class _Desk:
         self._program = program_of(tx, store.store_id)
         self._rules = rules_of(tx, store.store_id)
         self._has_limits = any(rule.limited_to or rule.level for rule in self._rules)
+        self._best_rules: dict[tuple[str, str, str], Rule | None] = {}
         self._programs: dict[int, Program] = {self._program.revision: self._program}
         self._known_rules: dict[tuple[str, int], Rule] = {
             (rule.rule_id, rule.revision): rule for rule in self._rules
@@ -240,12 +246,21 @@ class _Desk:
         of = standing(events)
         before = order or self._new_order(event)
         after = self._awarded(self._matched(before, events, of), of)
-        troubles = {*after.troubles.split(), *arrival.notes}
-        if troubles != set(before.troubles.split()):
-            after = replace(after, troubles=" ".join(sorted(troubles)), attended_by="")
-        after = replace(after, changed_at=self._now)
+        troubles = " ".join(sorted({*after.troubles.split(), *arrival.notes}))
+        attended_by = after.attended_by if troubles == before.troubles else ""
+        after = replace(after, troubles=troubles, attended_by=attended_by, changed_at=self._now)
         command = self._command(after, of, len(events))
-        return _Work(event, claim, after, command, of.event.status, order is not None, version)
+        return _Work(
+            event,
+            digest,
+            claim,
+            after,
+            command,
+            of.event.status,
+            order is not None,
+            len(events),
+            version,
+        )
 
     def _order(self, event: OrderEvent) -> OrderRow | None:
         dkey = dkey_of(self._store.store_id, event.customer_id)
@@ -274,27 +289,31 @@ class _Desk:
         order = replace(order, program_revision=self._program.revision)
         if not self._program.is_on:
             return order
-        tags, level = self._tags_and_level(order)
-        rule = best(self._rules, of.event.channel, tags, level)
+        rule = self._best(order, of.event.channel)
         if rule is None:
             return order
         return replace(order, rule_id=rule.rule_id, rule_revision=rule.revision)
 
-    def _tags_and_level(self, order: OrderRow) -> tuple[frozenset[str], str]:
-        if not self._has_limits:
-            return frozenset(), ""
-        customer = customers.find(self._tx, self._store.store_id, order.customer_id)
-        if customer is None:
-            return frozenset(), ""
-        return tags_of(customer), customer.level
+    def _best(self, order: OrderRow, channel: str) -> Rule | None:
+        customer = None
+        if self._has_limits:
+            customer = customers.find(self._tx, self._store.store_id, order.customer_id)
+        who = (channel, "", "") if customer is None else (channel, customer.tags, customer.level)
+        if who not in self._best_rules:
+            tags = frozenset[str]() if customer is None else tags_of(customer)
+            self._best_rules[who] = best(self._rules, channel, tags, who[2])
+        return self._best_rules[who]
 
     def _matched(self, order: OrderRow, events: Sequence[OrderEvent], of: Standing) -> OrderRow:
         """Which hold the order uses: its cart's, or where it names none, the customer's hold for
         the discount that it was given. A person is told where that is not as it should be."""
         if order.hold != NO_HOLD or not of.is_placed:
             return order
-        latest = sorted(events, key=lambda event: (event.instant, event.rank, event.digest()))
-        said = next((one for one in reversed(latest) if one.cart or one.redemption), None)
+        said = max(
+            (one for one in events if one.cart or one.redemption),
+            key=lambda one: (one.instant, one.rank, one.digest()),
+            default=None,
+        )
         if said is None:
             return order
         hold, trouble = self._hold_of(order, said)
@@ -344,11 +363,10 @@ class _Desk:
     # -- what it comes to -----------------------------------------------------------------------
     def _command(self, order: OrderRow, of: Standing, count: int) -> Order:
         program = self._program_at(order.program_revision)
-        earned = kept = 0
+        in_all = kept = 0
         if order.rule_id != _NO_RULE:
             rule = self._rule_at(order.rule_id, order.rule_revision)
-            earned = earned_in_all(of, program, rule, order.discount)
-            kept = earned_kept(of, program, rule, order.discount)
+            in_all, kept = earned(of, program, rule, order.discount)
         placed_at = min(of.placed_at, self._now)
         delivered_at = None if of.delivered_at is None else min(of.delivered_at, self._now)
         return Order(
@@ -357,7 +375,7 @@ class _Desk:
             origin=SYSTEM,
             key=f"order:{order.order_key}:{count}",
             order_key=order.order_key,
-            earned=earned,
+            earned=in_all,
             kept=kept,
             granted_at=placed_at,
             matures_at=program.matures_at(placed_at, delivered_at),
@@ -366,7 +384,7 @@ class _Desk:
             rule_revision=order.rule_revision,
             hold=order.hold,
             redeemed=order.redeemed,
-            returned=given_back(of, order.redeemed),
+            returned=given_back(of, order.redeemed) if order.redeemed else 0,
             undone_at=of.undone_at or 0,
             grace_us=program.grace_days * DAY_US,
             is_forgiving=program.owed == "forgive",

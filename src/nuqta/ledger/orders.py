@@ -35,6 +35,12 @@ def move_to(command: Order, books: Books, now: Instant) -> Refusal | None:
     if not all(0 <= points <= POINTS_MAX for points in (command.earned, command.redeemed)):
         return refusals.POINTS_OUT_OF_RANGE
     mover = _Mover(command, books, Stamp(now, command.origin, command.key, command.order_key))
+    if mover.is_plain:  # as most orders are: half the time of an import
+        if command.earned > books.room():
+            return refusals.BALANCE_TOO_LARGE
+        if command.earned:
+            mover.open_lot(command.earned)
+        return None
     if not mover.has_room():
         return refusals.BALANCE_TOO_LARGE
     mover.move()
@@ -48,6 +54,18 @@ class _Mover:
         self.command = command
         self.books = books
         self.stamp = stamp
+        key = command.order_key
+        self._known = [line for line in books.order_lines if line.order_key == key]
+        self._known += [line for line in books.transfers if line.order_key == key]
+        self._begun = len(books.transfers)
+        self._seen = -1  # how many transfers there were when `_open` was worked out
+        self._open: list[tuple[Transfer, Points]] = []
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the order is new, and nothing of it was paid with points or undone."""
+        command = self.command
+        return not self._known and not command.redeemed and command.earned == command.kept
 
     def has_room(self) -> bool:
         """Whether no sum of the account grows past what it may be."""
@@ -79,15 +97,19 @@ class _Mover:
 
     # -- looking ------------------------------------------------------------------------------
     def _lines(self) -> list[Transfer]:
+        """The order's transfers, with those that this command has booked so far."""
         key = self.command.order_key
-        known = [line for line in self.books.order_lines if line.order_key == key]
-        return known + [line for line in self.books.transfers if line.order_key == key]
+        booked = self.books.transfers[self._begun :]
+        return self._known + [line for line in booked if line.order_key == key]
 
     def _standing(self) -> list[tuple[Transfer, Points]]:
         """The order's lines that are not wholly undone, with what of each stands."""
-        lines = self._lines()
-        left = standing(lines)
-        return [(line, left[line.version]) for line in lines if left[line.version]]
+        if self._seen != len(self.books.transfers):
+            self._seen = len(self.books.transfers)
+            lines = self._lines()
+            left = standing(lines)
+            self._open = [(line, left[line.version]) for line in lines if left[line.version]]
+        return self._open
 
     def _net(self) -> Points:
         """What it has earned, less what of that is cancelled, owed or forgiven."""
@@ -121,11 +143,11 @@ class _Mover:
         if points:
             own = self._own_lot()
             if own is None:
-                self._open_lot(points)
+                self.open_lot(points)
             else:
                 self._earn_more(own, points)
 
-    def _open_lot(self, points: Points) -> None:
+    def open_lot(self, points: Points) -> None:
         command = self.command
         lot = Lot(
             command.dkey, command.customer_id, 0, points, points, 0, 0, command.granted_at,

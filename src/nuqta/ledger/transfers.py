@@ -52,7 +52,7 @@ MOVES: Final[dict[str, frozenset[tuple[str, str]]]] = {
 }  # fmt: skip
 """Beyond the design's table: points of an order that had expired unspent are cancelled from where
 they went; a cancellation that is itself undone is reinstated to where it took from; and points that
-an order redeemed though they were gone are owed, or borne by the program (decision 6)."""
+an order redeemed though they were gone are owed, or borne by the program (decision 7)."""
 
 NO_LOT: Final = 0
 """The lot of a transfer that touches none (owe, forgive); lots are numbered from 1."""

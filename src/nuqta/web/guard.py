@@ -11,6 +11,7 @@ from collections.abc import Iterable
 import msgspec
 
 from nuqta import refusals
+from nuqta.engine.access import credentials
 from nuqta.engine.access.partners import granted
 from nuqta.engine.access.tokens import NO_DKEY, dkey_in
 from nuqta.engine.engine import Engine
@@ -27,15 +28,16 @@ _TWICE = "\x00"  # stands for a header that was sent twice: no token is like it
 
 
 class Caller(msgspec.Struct, frozen=True):
-    """A partner on a store where it is installed."""
+    """A partner on a store where it is installed, or, without a partner, the store's own source of
+    orders."""
 
-    partner_id: int
+    partner_id: int | None
     store_id: int
 
     @property
     def origin(self) -> str:
         """The origin of this caller's commands."""
-        return f"partner:{self.partner_id}"
+        return "source" if self.partner_id is None else f"partner:{self.partner_id}"
 
 
 class Shopper(msgspec.Struct, frozen=True):
@@ -190,6 +192,16 @@ class Guard:
             return caller
         session = token(headers.get(b"x-customer-token"))
         return self.pace(caller, engine.keyring.digest(session or "")) or caller
+
+    def source(self, headers: dict[bytes, bytes], store: str) -> Caller | Refusal:
+        """The store's own source of orders, by its Basic pair. One answer for a wrong pair, a store
+        that has none, and a store that is not there. Raises StorageFault."""
+        header = headers.get(b"authorization")
+        if not header:
+            return refusals.AUTHORIZATION_MISSING
+        engine = self._engine
+        store_id = credentials.store_of(engine.vault.reader(), engine.keyring, store, header)
+        return refusals.AUTHORIZATION_INVALID if store_id is None else Caller(None, store_id)
 
     def pace(self, caller: Caller, whose: object) -> TooMany | None:
         """Count one request of a shopper, known by a token's digest or by an address."""

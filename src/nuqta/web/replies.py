@@ -27,7 +27,8 @@ Fields: TypeAlias = Mapping[str, Sequence[str]]
 """Sentences by the name of the field they are about, as it was sent."""
 
 VARY: Final = (b"vary", b"Accept-Language")
-_CHALLENGE: Final = (b"www-authenticate", b"Bearer")  # RFC 9110 wants one with every 401
+BEARER: Final = b"Bearer"
+BASIC: Final = b'Basic realm="orders", charset="UTF-8"'
 _NO_STORE: Final = (b"cache-control", b"no-store")
 JSON: Final = (b"content-type", b"application/json")
 _encode = msgspec.json.encode
@@ -58,8 +59,10 @@ def refused(
     retry_after_s: int = 0,
     allow: str = "",
     fields: Fields | None = None,
+    challenge: bytes = BEARER,
 ) -> Reply:
-    """A refusal in the error envelope; `fields` carries the sentences of a validation error."""
+    """A refusal in the error envelope; `fields` carries the sentences of a validation error, and
+    `challenge` what a 401 asks for, as RFC 9110 wants it."""
     body = _envelope(refusal, language)
     if fields:
         envelope = msgspec.json.decode(body)
@@ -70,7 +73,7 @@ def refused(
     if wait:
         headers.append((b"retry-after", str(wait).encode()))
     if status == 401:
-        headers.append(_CHALLENGE)
+        headers.append((b"www-authenticate", challenge))
     if allow:
         headers.append((b"allow", allow.encode()))
     return status, headers, body

@@ -123,6 +123,8 @@ CREATE TABLE refused_orders (
     PRIMARY KEY (dkey, digest)
 ) STRICT, WITHOUT ROWID;
 
+CREATE INDEX refused_orders_waiting ON refused_orders (dkey, last_at) WHERE attended_by = '';
+
 CREATE TABLE order_credentials (
     store_id INTEGER PRIMARY KEY NOT NULL REFERENCES stores (store_id),
     username TEXT NOT NULL,
