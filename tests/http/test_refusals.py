@@ -41,6 +41,10 @@ REACHED_ELSEWHERE = {
     "ERROR_BODY_TOO_LARGE": "tests/http/test_bodies.py",
     "ERROR_UNSUPPORTED_MEDIA_TYPE": "tests/http/test_bodies.py",
     "ERROR_HEADERS_TOO_LARGE": "tests/http/test_wire.py",
+    "ERROR_WEBHOOK_NOT_FOUND": "tests/worker/test_events_api.py",
+    "ERROR_WEBHOOKS_TOO_MANY": "tests/worker/test_events_api.py",
+    "ERROR_TARGET_REFUSED": "tests/worker/test_events_api.py",
+    "ERROR_CURSOR_INVALID": "tests/worker/test_events_api.py",
     "ERROR_REQUEST_TIMEOUT": "tests/attack/test_slow.py",
 }
 UNKNOWN_STORE = 4_503_599_627_370_496

@@ -63,6 +63,8 @@ class App:
         for route in TABLE[1:]:
             handler = self._handler(route)
             framework.router.add(route.method, route.path, handler)
+            if route.method == "GET":
+                framework.router.add("HEAD", route.path, handler)
         framework.router.fallback = self._fallback
 
         @framework.on_start

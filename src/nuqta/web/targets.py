@@ -43,6 +43,8 @@ def check(url: str, *, private: bool) -> Refusal | None:
     has_user = "@" in parts.netloc
     if parts.scheme not in ("http", "https") or has_user or parts.fragment or port == 0:
         return TARGET_REFUSED
+    if "%" in parts.netloc:  # an interface of this machine
+        return TARGET_REFUSED
     address = _literal(host)
     if address is None and (parts.netloc.startswith("[") or _NAME.fullmatch(host) is None):
         return TARGET_REFUSED
