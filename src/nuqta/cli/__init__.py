@@ -24,7 +24,6 @@ from nuqta.cli import (
     imports,
     partner,
     points,
-    program,
     serve,
     store,
     webhook,
@@ -41,6 +40,7 @@ from nuqta.cli.frame import (
     plain,
     write_json,
 )
+from nuqta.cli.orders import order
 from nuqta.cli.rules import cashback, program, redemption
 from nuqta.storage.faults import StorageFault
 
@@ -55,7 +55,10 @@ def build() -> typer.Typer:
     app.callback(invoke_without_command=True)(_begin)
     for part in (books, serve, worker):
         part.register(app)
-    for noun in (store, program, partner, customer, points, imports, webhook):
+    nouns = (
+        store, program, cashback, redemption, partner, customer, points, order, imports, webhook,
+    )  # fmt: skip
+    for noun in nouns:
         app.add_typer(noun.app)
     if get_terminal_size().columns < _PANELS_WIDTH_LEAST:
         app.rich_markup_mode = None

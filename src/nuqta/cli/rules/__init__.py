@@ -1,1 +1,1 @@
-"""The nouns of what a store has decided: its program, its cashback rules, its redemption methods."""
+"""The nouns of what a store has decided: its program, cashback rules and redemption methods."""

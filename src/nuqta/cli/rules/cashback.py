@@ -143,7 +143,8 @@ def change(
         raise Refused(f"there is no cashback rule {rule[:40]!r} in {found.name}")
     after = settled(made)
     frame.answer(
-        _described(after, found), [f"The rule now says: {told(after, found)}.", _shown(after, found)]
+        _described(after, found),
+        [f"The rule now says: {told(after, found)}.", _shown(after, found)],
     )
 
 
@@ -186,7 +187,9 @@ def told(rule: "Rule", store: "Store") -> str:
     if wanted:
         words += f", for customers tagged {' or '.join(wanted)}"
     if rule.level:
-        words += f"{' and' if wanted else ', for customers'} of level {rule.level_name or rule.level}"
+        words += (
+            f"{' and' if wanted else ', for customers'} of level {rule.level_name or rule.level}"
+        )
     return words if rule.is_active else f"{words} (off)"
 
 

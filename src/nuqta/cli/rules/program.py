@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 app = commands("What a store has decided about its points.", "program")
 
+
 def _switch(words: str, sentence: str) -> Any:
     return typer.Option(words, help=sentence, show_default=False)
 
@@ -33,9 +34,7 @@ def _option(metavar: str, sentence: str) -> Any:
 
 OnOption = Annotated[bool | None, _switch("--on/--off", "Whether orders earn.")]
 EarnPointsOption = Annotated[str | None, _option("P", "Points for each --earn-amount spent.")]
-EarnAmountOption = Annotated[
-    str | None, _option("A", "A plain decimal in the store's currency.")
-]
+EarnAmountOption = Annotated[str | None, _option("A", "A plain decimal in the store's currency.")]
 MaturityDaysOption = Annotated[str | None, _option("N", "Days until earned points can be spent.")]
 MaturityFromOption = Annotated[
     str | None, _option("placed|delivered", "From when these days count.")

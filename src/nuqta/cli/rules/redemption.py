@@ -38,9 +38,7 @@ def _option(metavar: str, sentence: str) -> Any:
 MethodOption = Annotated[str, typer.Option("--method", metavar="ID", help="The method's id.")]
 TypeOption = Annotated[
     str | None,
-    typer.Option(
-        "--type", metavar="fixed|percentage", help="An amount, or a share of the basket."
-    ),
+    typer.Option("--type", metavar="fixed|percentage", help="An amount, or a share of the basket."),
 ]
 PointsOption = Annotated[str | None, _option("P", "Points that it takes: 1 or more.")]
 DiscountOption = Annotated[
