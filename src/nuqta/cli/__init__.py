@@ -23,7 +23,6 @@ from nuqta.cli import (
     customer,
     imports,
     partner,
-    points,
     serve,
     store,
     webhook,
@@ -40,7 +39,7 @@ from nuqta.cli.frame import (
     plain,
     write_json,
 )
-from nuqta.cli.orders import order
+from nuqta.cli.orders import explain, order
 from nuqta.cli.rules import cashback, program, redemption
 from nuqta.storage.faults import StorageFault
 
@@ -56,7 +55,7 @@ def build() -> typer.Typer:
     for part in (books, serve, worker):
         part.register(app)
     nouns = (
-        store, program, cashback, redemption, partner, customer, points, order, imports, webhook,
+        store, program, cashback, redemption, partner, customer, explain, order, imports, webhook,
     )  # fmt: skip
     for noun in nouns:
         app.add_typer(noun.app)
