@@ -232,8 +232,8 @@ class _Teller:
         until = "" if hold is None else f", until {self._at(hold.lapses_at)}"
         method = "" if hold is None else f" (method {hold.method_id})"
         return (
-            f"{_were(self._points)} set aside for {self._cart()}{self._discount()}{method}{until}"
-            f"{self._by()}.{self._from()}"
+            f"{_were(self._points)} set aside{self._by()} for {self._cart()}{self._discount()}"
+            f"{method}{until}.{self._from()}"
         )
 
     def released(self) -> str:
@@ -326,7 +326,7 @@ class _Teller:
             f" came back, because {self._cause()}."
         )
         if lot is None:
-            return f"{said} The shop had borne them, and the customer gets nothing."
+            return f"{said} The shop had borne them, so they go back to the shop."
         if not lot.revives:
             return f"{said} They are again among {self._whose(lot)}, {self._good(lot)}."
         why = "They had been owed" if lot.revives == OF_DEBT else "Their own time was over"
@@ -337,7 +337,7 @@ class _Teller:
             return f"{_are(self._points)} owed: {self._missing()}"
         return (
             f"{_are(self._points)} owed, because {self._cause()}, and the points that it had earned"
-            f"{self._version_undone()} were already spent. The next points that come in repay them."
+            f"{self._version_undone()} were already used. The next points that come in repay them."
         )
 
     def forgiven(self) -> str:
@@ -351,7 +351,7 @@ class _Teller:
             return f"The shop bears {_points(self._points)}: {self._missing()}"
         return (
             f"The shop bears {_points(self._points)}, because {self._cause()}, and the points that"
-            f" it had earned{self._version_undone()} were already spent."
+            f" it had earned{self._version_undone()} were already used."
         )
 
     def _missing(self) -> str:
@@ -368,7 +368,11 @@ class _Teller:
     # -- by hand ------------------------------------------------------------------------------
     def added(self) -> str:
         lot = self._one.lot
-        until = "" if lot is None else f" They are {self._good(lot)}."
+        until = ""
+        if lot is not None and lot.expires_at == NEVER:
+            until = " They never expire."
+        elif lot is not None:
+            until = f" They are {self._good(lot)}."
         return f"{_were(self._points)} added by hand{self._by()}{self._reason()}.{until}"
 
     def deducted(self) -> str:
