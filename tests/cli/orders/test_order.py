@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from nuqta.cli.orders.order import TROUBLES
-from nuqta.engine import orders
+from nuqta.engine import attention
 from nuqta.engine.engine import open_engine
 from nuqta.settings import Settings
 from tests.cli.terminal import Terminal
@@ -22,7 +22,7 @@ def keep_refused(shop: Terminal, body: bytes, times: int = 1) -> None:
             now = engine.clock.now()
             engine.door.write_now(
                 "refused",
-                lambda tx, now=now: orders.keep_refused(
+                lambda tx, now=now: attention.keep_refused(
                     tx, int(shop.store), "plain", "ERROR_POPUP_OK",
                     '{"lines[0].quantity":"Send a whole number."}', body, 10, now,
                 ),
