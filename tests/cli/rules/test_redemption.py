@@ -122,10 +122,9 @@ BAD = [
 @pytest.mark.parametrize("more", BAD)
 def test_a_method_that_cannot_be_is_a_misuse(shop: Terminal, more: list[str]) -> None:
     made = add(shop, "--discount", "10")
-    line = ("redemption", "add", "--store", shop.store, "--points", "1", "--discount", "1")
-    shop.no(2, *line, *more)
-    line = ("redemption", "change", "--store", shop.store, "--method", made["id"])
-    shop.no(2, *line, *more)
+    named = ("--store", shop.store)
+    shop.no(2, "redemption", "add", *named, "--points", "1", "--discount", "1", *more)
+    shop.no(2, "redemption", "change", *named, "--method", made["id"], *more)
     assert listed(shop) == [made]
 
 
