@@ -90,6 +90,9 @@ TABLE: Final = (
     Setting("RECEIVE_SECONDS", 30, "Seconds in which a request must have come, line to body.",
             1, 3_600),
     Setting("JSON_DEPTH", 32, "Levels to which a JSON body may be nested.", 2, 500),
+    Setting("CASHBACK_RULES", 50, "Cashback rules that a store may have.", 2, 1_000),
+    Setting("METHODS_PER_STORE", 100, "Redemption methods that a store may have, on or off.",
+            1, 10_000),
     Setting("BATCH", 512, "Commands that one commit may carry.", 1, 10_000),
     Setting("QUEUE", 10_000, "Commands that may wait for the door; more are answered 503.",
             1, 1_000_000),
@@ -146,6 +149,8 @@ class Settings:
     header_bytes: int
     receive_seconds: int
     json_depth: int
+    cashback_rules: int
+    methods_per_store: int
     batch: int
     queue: int
     lock_seconds: int

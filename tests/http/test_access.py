@@ -13,9 +13,9 @@ import apsw
 import pytest
 
 from nuqta.api.routes import TABLE
-from nuqta.engine import webhooks
 from nuqta.engine.access import credentials, partners
 from nuqta.engine.access.partners import Installed
+from nuqta.engine.outbox import webhooks
 from nuqta.storage.sqlite import Transaction
 from nuqta.web.routes import Route
 from tests.http.server import Answer, House, open_house

@@ -13,7 +13,7 @@ from urllib.parse import unquote
 import pytest
 
 from nuqta import refusals
-from nuqta.engine import orders
+from nuqta.engine import attention
 from nuqta.ledger.instants import BALANCE_MAX, POINTS_MAX
 from nuqta.refusals import Refusal
 from tests.http.server import Answer, House, open_house
@@ -470,7 +470,7 @@ def test_where_no_more_can_be_kept_the_shop_is_asked_to_send_again(tmp_path: Pat
         first = next(one for one in shop.refused() if one.body == bad[0])
         assert house.world.engine.door.write_now(
             "attend",
-            lambda tx: orders.attend_refused(tx, shop.store.store_id, first.digest, "cli"),
+            lambda tx: attention.attend_refused(tx, shop.store.store_id, first.digest, "cli"),
         )
         assert shop.put("1", bad[2]).status == 422
         assert shop.put("1", bad[0]).status == 503, "it would wait once more"
@@ -482,7 +482,7 @@ def test_what_a_person_has_seen_waits_again_when_it_comes_again(shop: Shop) -> N
     shop.put("1", sent)
     (kept,) = shop.refused()
     assert shop.world.engine.door.write_now(
-        "attend", lambda tx: orders.attend_refused(tx, shop.store.store_id, kept.digest, "cli")
+        "attend", lambda tx: attention.attend_refused(tx, shop.store.store_id, kept.digest, "cli")
     )
     assert shop.refused() == []
     shop.world.time.forward(seconds=5)

@@ -10,7 +10,7 @@ import sys
 import httpx
 
 from nuqta.engine.engine import open_engine
-from nuqta.engine.events import Placed
+from nuqta.engine.outbox.events import Placed
 from nuqta.settings import Settings
 from nuqta.worker.deliver import Deliveries, Lane
 from nuqta.worker.loop import Worker

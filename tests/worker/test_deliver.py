@@ -13,7 +13,7 @@ from email.utils import format_datetime
 import pytest
 
 from nuqta import __version__, refusals
-from nuqta.engine import events, webhooks
+from nuqta.engine.outbox import events, webhooks
 from nuqta.ledger.instants import SECOND_US
 from nuqta.loyalty.dates import format_instant
 from nuqta.worker.publish import publish

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from nuqta import refusals
-from nuqta.engine import events
-from nuqta.engine.events import Page, make_cursor
+from nuqta.engine.outbox import events
+from nuqta.engine.outbox.events import Page, make_cursor
 from nuqta.refusals import Refusal
 from nuqta.storage.statements import statement
 from nuqta.worker.publish import publish

@@ -5,10 +5,10 @@ import random
 from collections.abc import Callable
 from typing import Any
 
-from nuqta.engine import webhooks
 from nuqta.engine.engine import Engine
+from nuqta.engine.outbox import webhooks
+from nuqta.engine.outbox.webhooks import Webhook
 from nuqta.engine.stores import Store
-from nuqta.engine.webhooks import Webhook
 from nuqta.worker.deliver import Deliveries
 from nuqta.worker.publish import publish
 from tests.world import World

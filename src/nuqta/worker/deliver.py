@@ -16,10 +16,10 @@ from typing import Final
 import httpx
 import msgspec
 
-from nuqta.engine import events, webhooks
 from nuqta.engine.engine import Engine
-from nuqta.engine.events import Placed
-from nuqta.engine.webhooks import Reached
+from nuqta.engine.outbox import events, webhooks
+from nuqta.engine.outbox.events import Placed
+from nuqta.engine.outbox.webhooks import Reached
 from nuqta.ledger.account import BUCKETS
 from nuqta.ledger.instants import SECOND_US, Instant
 from nuqta.storage.faults import StorageFault
