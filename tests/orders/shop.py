@@ -21,10 +21,11 @@ from zoneinfo import ZoneInfo
 
 from msgspec.structs import asdict, replace
 
-from nuqta.engine import orders, redemption, stores
+from nuqta.engine import attention, orders, redemption, stores
 from nuqta.engine.access import credentials
 from nuqta.engine.access.credentials import Credentials
-from nuqta.engine.orders import OrderRow, RefusedOrder
+from nuqta.engine.attention import RefusedOrder
+from nuqta.engine.orders import OrderRow
 from nuqta.engine.stores import Store
 from nuqta.ledger.account import Account
 from nuqta.ledger.instants import Instant
@@ -178,12 +179,12 @@ class Shop:
     def in_need(self) -> dict[str, list[str]]:
         """The orders that need a person, and why."""
         reader = self.world.engine.vault.reader()
-        found = orders.in_need(reader, self.store.store_id, 1_000)
+        found = attention.in_need(reader, self.store.store_id, 1_000)
         return {order.order_key: order.troubles.split() for order in found}
 
     def refused(self) -> list[RefusedOrder]:
         """What waits for a person because it could not be taken in."""
-        return orders.refused(self.world.engine.vault.reader(), self.store.store_id, 1_000)
+        return attention.refused(self.world.engine.vault.reader(), self.store.store_id, 1_000)
 
     def shopper(self, customer_id: int) -> Shopper:
         """A customer of the store, as the books know one."""

@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from nuqta import refusals
-from nuqta.engine import orders, stores
+from nuqta.engine import attention, orders, stores
 from nuqta.engine.orders import Taken
 from nuqta.engine.stores import Store
 from nuqta.ledger.instants import SECOND_US
@@ -119,7 +119,7 @@ def _keep(
     fields = refused.fields if isinstance(refused, BadOrder) else {}
     refusal = refused.refusal if isinstance(refused, BadOrder) else refused
     english = {path: sentences[0] for path, sentences in fields.items()}
-    is_kept = orders.keep_refused(
+    is_kept = attention.keep_refused(
         tx, request.caller.store_id, source, refusal.code, msgspec.json.encode(english).decode(),
         request.raw, request.engine.settings.orders_refused, request.engine.clock.now(),
     )  # fmt: skip

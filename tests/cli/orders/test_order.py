@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from nuqta.cli.orders.order import TROUBLES
-from nuqta.engine import orders
+from nuqta.engine import attention
 from nuqta.engine.engine import open_engine
 from nuqta.settings import Settings
+from nuqta.storage.sqlite import Transaction
 from tests.cli.terminal import Terminal
 
 Told = dict[str, Terminal]
@@ -17,16 +18,17 @@ Aside = Callable[[str], Terminal]
 
 def keep_refused(shop: Terminal, body: bytes, times: int = 1) -> None:
     """An order that could not be taken in."""
+    fields = '{"lines[0].quantity":"Send a whole number."}'
     with open_engine(Settings({"NUQTA_DB": shop.db})) as engine:
-        for _ in range(times):
-            now = engine.clock.now()
-            engine.door.write_now(
-                "refused",
-                lambda tx, now=now: orders.keep_refused(
-                    tx, int(shop.store), "plain", "ERROR_POPUP_OK",
-                    '{"lines[0].quantity":"Send a whole number."}', body, 10, now,
-                ),
+
+        def work(tx: Transaction) -> bool:
+            return attention.keep_refused(
+                tx, int(shop.store), "plain", "ERROR_POPUP_OK", fields, body, 10,
+                engine.clock.now(),
             )  # fmt: skip
+
+        for _ in range(times):
+            assert engine.door.write_now("refused", work)
 
 
 def listed(shop: Terminal, *more: str) -> Any:

@@ -19,7 +19,8 @@ from nuqta.cli.frame import (
 )
 
 if TYPE_CHECKING:
-    from nuqta.engine.orders import KnownEvent, OrderRow, RefusedOrder
+    from nuqta.engine.attention import RefusedOrder
+    from nuqta.engine.orders import KnownEvent, OrderRow
     from nuqta.engine.stores import Store
     from nuqta.ledger.instants import Instant
     from nuqta.loyalty.orders import OrderEvent, OrderLine, Standing
@@ -56,13 +57,13 @@ MostOption = Annotated[
 def every(frame: Frame, store: StoreOption, most: MostOption = "50") -> None:
     """List the orders that need a person, and those that could not be taken in; the latest
     first."""
-    from nuqta.engine import orders
+    from nuqta.engine import attention
 
     limit = whole(most, "--most", 1, _MOST)
     with frame.open() as engine, engine.vault.snapshot() as tx:
         found = find_store(tx, store)
-        needing = orders.in_need(tx, found.store_id, limit)
-        refused = orders.refused(tx, found.store_id, limit)
+        needing = attention.in_need(tx, found.store_id, limit)
+        refused = attention.refused(tx, found.store_id, limit)
     lines: list[str | dict[str, Any]] = []
     for order in needing:
         lines += [f"Order {order.order_key} of customer {order.customer_id}", *_troubles(order)]
@@ -120,7 +121,7 @@ def attend(
     ] = None,
 ) -> None:
     """Say that a person has looked after an order, so that the list shows it no more."""
-    from nuqta.engine import orders
+    from nuqta.engine import attention, orders
 
     if (order is None) == (refused is None):
         raise Misused("say which: --order or --refused")
@@ -129,14 +130,14 @@ def attend(
         if order is not None:
             row = _order(orders.find(engine.vault.reader(), found.store_id, _number(order)), order,
                          found)  # fmt: skip
-            is_done = engine.door.write_now("attend", lambda tx: orders.attend(tx, row, ORIGIN))
+            is_done = engine.door.write_now("attend", lambda tx: attention.attend(tx, row, ORIGIN))
             if not is_done:
                 raise Refused(f"order {row.order_key} of {found.name} needs nobody")
             value: dict[str, Any] = {"attended": row.order_key}
         else:
             digest = _digest(refused or "")
             is_done = engine.door.write_now(
-                "attend", lambda tx: orders.attend_refused(tx, found.store_id, digest, ORIGIN)
+                "attend", lambda tx: attention.attend_refused(tx, found.store_id, digest, ORIGIN)
             )
             if not is_done:
                 raise Refused(f"no refused order {digest.hex()} of {found.name} waits for anybody")

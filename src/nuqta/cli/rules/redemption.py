@@ -1,5 +1,6 @@
 """`nuqta redemption`: the methods that turn points into a discount."""
 
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from nuqta.ledger.instants import Instant
     from nuqta.loyalty.redemption import Method, MethodWish
     from nuqta.storage.sqlite import Transaction
+
+_PERCENTAGE = re.compile(r"(\d{1,3})(?:\.(\d{1,2})0*)?", re.ASCII)
 
 app = commands("The methods that turn points into a discount.", "redemption")
 
@@ -109,16 +112,15 @@ class _Asked:
 
 def _discount(text: str, rule_type: str, currency: str) -> int:
     """Minor units of a fixed discount; basis points of a percentage, above 0 and up to 100."""
-    from nuqta.loyalty.money import exact_amount
     from nuqta.loyalty.redemption import FIXED, WHOLE
 
     if rule_type == FIXED:
         return money(text, "--discount", currency)
-    with understood("--discount"):
-        points = exact_amount(text) * 100
-    if points.denominator != 1 or not 1 <= points <= WHOLE:
+    match = _PERCENTAGE.fullmatch(text)
+    points = int(match[1]) * 100 + int((match[2] or "").ljust(2, "0")) if match else 0
+    if not 1 <= points <= WHOLE:
         raise Misused("--discount: a percentage is above 0, up to 100, with up to 2 decimals")
-    return int(points)
+    return points
 
 
 @command(app, "list")
