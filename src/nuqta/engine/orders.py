@@ -238,7 +238,9 @@ class _Desk:
             events.append(event)
         of = standing(events)
         before = order or self._new_order(event)
-        after = self._awarded(self._matched(before, events, of), of)
+        after = before  # what is told again is answered by what was decided when it was new
+        if version is None:
+            after = self._awarded(self._matched(before, events, of), of)
         troubles = " ".join(sorted({*after.troubles.split(), *arrival.notes}))
         attended_by = after.attended_by if troubles == before.troubles else ""
         after = replace(after, troubles=troubles, attended_by=attended_by, changed_at=self._now)
