@@ -86,6 +86,8 @@ TABLE: Final = (
     Setting("WORKER_LEASE_SECONDS", 15, "Seconds after which another worker takes over from one"
             " that was killed.", 1, 600),
     Setting("BODY_BYTES", 262_144, "Bytes of a request's body.", 1_024, 64 * 2**20),
+    Setting("ORDER_BYTES", 4_194_304, "Bytes of the body of an order: Zid's tells about 3,000 for"
+            " each product.", 1_024, 64 * 2**20),
     Setting("HEADER_BYTES", 32_768, "Bytes of a request's line and headers.", 2_048, 2**20),
     Setting("RECEIVE_SECONDS", 30, "Seconds in which a request must have come, line to body.",
             1, 3_600),
@@ -146,6 +148,7 @@ class Settings:
     worker_pause_ms: int
     worker_lease_seconds: int
     body_bytes: int
+    order_bytes: int
     header_bytes: int
     receive_seconds: int
     json_depth: int

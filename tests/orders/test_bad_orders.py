@@ -383,7 +383,7 @@ def test_a_body_that_says_nothing_lacks_every_field(shop: Shop) -> None:
 
 
 def test_a_body_too_large_is_not_read_and_not_kept(tmp_path: Path) -> None:
-    with open_house(tmp_path, body_bytes=2_048) as house:
+    with open_house(tmp_path, order_bytes=2_048) as house:
         shop = Shop(house, house.world.riyadh)
         shop.pair()
         before = rows(house.world)
