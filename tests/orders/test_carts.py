@@ -158,6 +158,18 @@ def test_tales_of_carts(shop: Shop, tale: str) -> None:
     assert holds(shop) == held
 
 
+def test_an_order_that_is_sent_again_uses_nothing_that_its_cart_held_since(shop: Shop) -> None:
+    """And does not say that it does: the answer is what was decided when the event was new."""
+    world, body = shop.world, plain(shop, cart_session_id="cart")
+    world.adjust(world.aisha, 100)
+    first = shop.told("1", body)
+    done(shop.add(world.aisha, "cart", shop.method()))
+    before = rows(world)
+    assert shop.told("1", body) == {**first, "is_replay": True}
+    assert first["points_redeemed"] == 0
+    assert rows(world) == before
+
+
 def test_a_cart_holds_as_long_as_the_program_says(shop: Shop) -> None:
     world, method = shop.world, shop.method()
     world.adjust(world.aisha, 100)
