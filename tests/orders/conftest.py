@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.http.server import open_house
+from tests.http.server import House, open_house
 from tests.orders.shop import Shop
 
 
@@ -14,3 +14,9 @@ def shop(tmp_path: Path) -> Iterator[Shop]:
     """Riyadh's shop: 1 point for 1.00 SAR, usable at once, without an end."""
     with open_house(tmp_path) as house:
         yield Shop(house, house.world.riyadh)
+
+
+@pytest.fixture
+def house(shop: Shop) -> House:
+    """The house in which the shop stands."""
+    return shop.house

@@ -21,16 +21,17 @@ from zoneinfo import ZoneInfo
 
 from msgspec.structs import asdict, replace
 
-from nuqta.engine import orders, redemption, stores
-from nuqta.engine.access import credentials
+from nuqta.engine import attention, orders, redemption, stores
+from nuqta.engine.access import credentials, partners
 from nuqta.engine.access.credentials import Credentials
-from nuqta.engine.orders import OrderRow, RefusedOrder
-from nuqta.engine.stores import Store
+from nuqta.engine.attention import RefusedOrder
+from nuqta.engine.orders import OrderRow
+from nuqta.engine.stores import Store, StoreWish
+from nuqta.ledger.account import Account
 from nuqta.ledger.instants import Instant
 from nuqta.loyalty.cashback import Rule
 from nuqta.loyalty.program import Program
 from nuqta.loyalty.redemption import FIXED, Method, MethodWish
-from nuqta.refusals import Refusal
 from nuqta.storage import books
 from nuqta.storage.sqlite import Transaction
 from nuqta.storage.statements import statement
@@ -57,6 +58,7 @@ class Shop:
         self.store = store
         self.credentials: Credentials | None = None
         self._tokens: dict[int, str] = {}
+        self._met = 0
 
     @property
     def world(self) -> World:
@@ -87,7 +89,7 @@ class Shop:
         return self.world.engine.door.write_now("program", work)
 
     def rule(self, channel: str = "online", **changes: Any) -> Rule:
-        """A new revision of the channel's first rule, active."""
+        """A new revision of the channel's first rule, active; with a `rule_id`, one more rule."""
 
         def work(tx: Transaction) -> Rule:
             rules = stores.rules_of(tx, self.store.store_id)
@@ -177,16 +179,42 @@ class Shop:
     def in_need(self) -> dict[str, list[str]]:
         """The orders that need a person, and why."""
         reader = self.world.engine.vault.reader()
-        found = orders.in_need(reader, self.store.store_id, 1_000)
+        found = attention.in_need(reader, self.store.store_id, 1_000)
         return {order.order_key: order.troubles.split() for order in found}
 
     def refused(self) -> list[RefusedOrder]:
         """What waits for a person because it could not be taken in."""
-        return orders.refused(self.world.engine.vault.reader(), self.store.store_id, 1_000)
+        return attention.refused(self.world.engine.vault.reader(), self.store.store_id, 1_000)
 
     def shopper(self, customer_id: int) -> Shopper:
         """A customer of the store, as the books know one."""
         return Shopper(self.store.store_id, customer_id, "")
+
+    def somebody(self, points: int = 0) -> Shopper:
+        """A new customer, with so many points that never expire."""
+        self._met += 1
+        made = self.world.customer(self.store, 1_000 + self._met)
+        if points:
+            self.world.adjust(made, points)
+        return made
+
+
+def opened(house: House, currency: str, zone: str = "UTC") -> Shop:
+    """One more store with its own currency, where the world's partner is installed."""
+    world = house.world
+
+    def work(tx: Transaction) -> tuple[Store, partners.Installed]:
+        store = stores.create(tx, StoreWish(currency, currency, zone), world.time.wall, "cli")
+        assert isinstance(store, Store)
+        installed = partners.install(
+            tx, world.engine.keyring, world.partner, store.store_id, "", world.time.wall
+        )
+        assert isinstance(installed, partners.Installed)
+        return store, installed
+
+    store, installed = world.engine.door.write_now("open", work)
+    world.tokens[store.store_id] = installed
+    return Shop(house, store)
 
 
 def basic(username: str, password: str) -> str:
@@ -199,6 +227,13 @@ def points(world: World, shopper: Shopper) -> dict[str, int]:
     balance = world.balance(shopper)
     named = ("pending", "available", "held", "owed", "used")
     return {name: getattr(balance, name) for name in named if getattr(balance, name)}
+
+
+def account(world: World, shopper: Shopper) -> Account:
+    """The customer's row, as booked."""
+    found = books.account(world.engine.vault.reader(), shopper.key)
+    assert found is not None, shopper
+    return found
 
 
 def lots(world: World, shopper: Shopper) -> list[tuple[str, int, Instant, Instant]]:
@@ -238,14 +273,16 @@ def line(
     return {"product": name, "quantity": quantity, "unit_price": price, "tax": tax, **more}
 
 
-def plain(shop: Shop, *returned: int, seconds: int = 0, **changes: object) -> Body:
-    """A plain order of Aisha's, told `seconds` ago; `returned` is how many came back of each line.
+def plain(
+    shop: Shop, *returned: int, of: int | Shopper = 1, seconds: int = 0, **changes: object
+) -> Body:
+    """A plain order of customer `of`, told `seconds` ago; `returned` is what came back by line.
 
     Line a is 2 for 172.50, line b 1 for 57.50: 230.00 with tax, 200.00 without.
     """
     back = [*returned, 0, 0]
     body: Body = {
-        "customer": {"id": 1},
+        "customer": {"id": of.customer_id if isinstance(of, Shopper) else of},
         "currency": shop.store.currency,
         "status": "new",
         "updated_at": moment(shop.world, seconds=seconds),
@@ -362,8 +399,3 @@ def _fourteen(hundredths: int) -> str:
     sign = "-" if hundredths < 0 else ""
     whole, rest = divmod(abs(hundredths), 100)
     return f"{sign}{whole}.{rest:02}000000000000"
-
-
-def done(made: object) -> None:
-    """What was asked for was not refused."""
-    assert not isinstance(made, Refusal), made

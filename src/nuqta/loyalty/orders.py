@@ -237,7 +237,7 @@ def earned(of: Standing, program: Program, rule: Rule, discount: Minor) -> tuple
     rounded half up to the minor unit. What is kept is never more than what is earned, never grows
     with a return, and is 0 once all came back. The caller refuses more than POINTS_MAX.
     """
-    base, parts = _base(of, program, discount)
+    base, parts = earning_base(of, program, discount)
     in_all = rule.points_for(base, parts)
     if of.is_undone or of.is_all_returned:
         return in_all, 0
@@ -247,7 +247,7 @@ def earned(of: Standing, program: Program, rule: Rule, discount: Minor) -> tuple
     return in_all, rule.points_for(base * kept, parts * whole)
 
 
-def _base(of: Standing, program: Program, discount: Minor) -> tuple[int, int]:
+def earning_base(of: Standing, program: Program, discount: Minor) -> tuple[int, int]:
     """The earning base in minor units, as a fraction (above, below): exactly, because a discount
     takes its share of net amounts too."""
     paid = sum([line.amount for line in of.lines])
