@@ -1,4 +1,4 @@
-"""Hostile and buggy shops: odd numbers, odd names, and many calls at once for one order and cart."""
+"""Hostile and buggy shops: odd numbers, odd names, many calls at once for one order and cart."""
 
 import json
 from collections.abc import Iterator

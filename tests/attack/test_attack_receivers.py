@@ -1,4 +1,4 @@
-"""Receivers of events that misbehave, names that are never answered, and a fault of ours between."""
+"""Receivers of events that misbehave, names that nobody answers, and a fault of ours between."""
 
 import asyncio
 import socket

@@ -138,8 +138,8 @@ class Deliveries:
             del self._running[lane.key]
 
     def _rest_after_fault(self, lane: Lane) -> None:
-        """What was sent may not have been noted: without a pause it would be sent again at once, and
-        again, for as long as the fault lasts."""
+        """What was sent may not have been noted: without a pause it would be sent again at once,
+        and again, for as long as the fault lasts."""
         pause_s = self.engine.settings.webhook_pause_seconds
         self._rests_until[lane.key] = asyncio.get_running_loop().time() + pause_s
 
