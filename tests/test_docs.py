@@ -6,14 +6,19 @@ A command or an option that is renamed, a key that an answer no longer has, fail
 import json
 import re
 import shlex
+from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from nuqta.engine import redemption
+from nuqta.engine.access import credentials
+from nuqta.loyalty.redemption import Method, MethodWish
 from tests.cli.terminal import run
 from tests.http.server import House, open_house
+from tests.worker.work import subscribe
 
 ROOT = Path(__file__).parent.parent
 NOT_RUN = ("make ", "python3 ", "pip ", "nuqta serve")
@@ -30,9 +35,19 @@ def commands(page: str) -> Iterator[list[str]]:
     """Every command line in a page's shell blocks, split as a shell splits it."""
     for block in blocks(page, "sh"):
         joined = re.sub(r" #.*", "", block).replace("\\\n", " ")
-        for line in filter(str.strip, joined.splitlines()):
+        for line in filter(str.strip, _whole(joined.splitlines())):
             if not line.startswith(NOT_RUN):
                 yield shlex.split(line)
+
+
+def _whole(lines: list[str]) -> Iterator[str]:
+    """Command lines, of which a quoted text may run over several."""
+    command = ""
+    for line in lines:
+        command = f"{command}\n{line}" if command else line
+        if command.count("'") % 2 == 0:
+            yield command
+            command = ""
 
 
 def test_the_readme_s_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -65,8 +80,10 @@ def test_the_calls_of_the_api_page(tmp_path: Path) -> None:
                 body = re.sub("code=[0-9]+", f"code={_code(house)}", body)
             answer = house.ask(method, path, headers, body.encode())
             statuses[path, method] = answer.status
+            if path.endswith("/logout"):
+                names["TOKEN"] = world.login(world.aisha)
         assert set(statuses.values()) == {200}, statuses
-        assert len(statuses) == 5
+        assert len(statuses) == 15
 
 
 @pytest.mark.parametrize("block", blocks("docs/api.md", "json"))
@@ -80,7 +97,7 @@ def test_a_command_that_is_gone_is_noticed(tmp_path: Path) -> None:
 
 
 def curl(words: list[str], names: dict[str, str]) -> tuple[str, str, dict[str, str], str]:
-    """A curl command as method, path, headers and url-encoded body."""
+    """A curl command as method, path, headers and body."""
     assert words[0] == "curl", words
     filled = [re.sub(r"\$([A-Z]+)", lambda match: names[match[1]], word) for word in words[1:]]
     method, url, data = "", "", []
@@ -94,9 +111,11 @@ def curl(words: list[str], names: dict[str, str]) -> tuple[str, str, dict[str, s
             headers[name] = value
         elif word == "-d":
             data.append(next(words_left))
+        elif word == "-u":
+            headers["Authorization"] = "Basic " + b64encode(next(words_left).encode()).decode()
         else:
             url = word
-    if data:
+    if data and "Content-Type" not in headers:
         headers["Content-Type"] = "application/x-www-form-urlencoded"
     return method or ("POST" if data else "GET"), url, headers, "&".join(data)
 
@@ -104,12 +123,29 @@ def curl(words: list[str], names: dict[str, str]) -> tuple[str, str, dict[str, s
 def _names(house: House) -> dict[str, str]:
     world = house.world
     tokens = world.tokens[world.riyadh.store_id]
+    pair = world.engine.door.write_now(
+        "pair",
+        lambda tx: credentials.make(
+            tx, world.engine.keyring, world.riyadh.store_id, world.time.wall
+        ),
+    )
+    wish = MethodWish("fixed_rate_settings", 50, 500, "SAR")
+    method = world.engine.door.write_now(
+        "method",
+        lambda tx: redemption.add_method(tx, world.riyadh, wish, 10, world.time.wall, "cli"),
+    )
+    assert isinstance(method, Method)
+    world.adjust(world.aisha, 100)
     return {
         "HOST": "",
         "STORE": str(world.riyadh.store_id),
         "PARTNER": tokens.authorization,
         "MANAGER": tokens.access_token,
         "TOKEN": world.login(world.aisha),
+        "USERNAME": pair.username,
+        "PASSWORD": pair.password,
+        "METHOD": method.method_id,
+        "WEBHOOK": str(subscribe(world, "https://shop.example/").webhook_id),
     }
 
 

@@ -155,6 +155,11 @@ METHOD_NOT_FOUND: Final = _row(
     ("Redemption method not found", "This store has no such active redemption method."),
     ("طريقة الاستبدال غير موجودة", "لا توجد في هذا المتجر طريقة استبدال مفعلة بهذا الرقم."),
 )  # fmt: skip
+RULE_NOT_FOUND: Final = _row(
+    "ERROR_RULE_NOT_FOUND", 404, False,
+    ("Cashback rule not found", "This store has no such cashback rule."),
+    ("قاعدة الكسب غير موجودة", "لا توجد في هذا المتجر قاعدة كسب بهذا الرقم."),
+)  # fmt: skip
 CUSTOMER_EXISTS: Final = _row(
     "ERROR_CUSTOMER_EXISTS", 409, False,
     ("Customer exists", "This store already has a customer with that id, e-mail or mobile."),
@@ -232,6 +237,11 @@ TOO_MANY_METHODS: Final = _row(
     "ERROR_TOO_MANY_METHODS", 422, False,
     ("Too many methods", "The store has as many redemption methods as it may have."),
     ("طرق استبدال كثيرة", "بلغ المتجر الحد الأقصى لعدد طرق الاستبدال."),
+)  # fmt: skip
+TOO_MANY_RULES: Final = _row(
+    "ERROR_TOO_MANY_RULES", 422, False,
+    ("Too many rules", "The store has as many cashback rules as it may have."),
+    ("قواعد كسب كثيرة", "بلغ المتجر الحد الأقصى لعدد قواعد الكسب."),
 )  # fmt: skip
 POINTS_OUT_OF_RANGE: Final = _row(
     "ERROR_POINTS_OUT_OF_RANGE", 422, False,

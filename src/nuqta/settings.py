@@ -86,10 +86,15 @@ TABLE: Final = (
     Setting("WORKER_LEASE_SECONDS", 15, "Seconds after which another worker takes over from one"
             " that was killed.", 1, 600),
     Setting("BODY_BYTES", 262_144, "Bytes of a request's body.", 1_024, 64 * 2**20),
+    Setting("ORDER_BYTES", 4_194_304, "Bytes of the body of an order: Zid's tells about 3,000 for"
+            " each product.", 1_024, 64 * 2**20),
     Setting("HEADER_BYTES", 32_768, "Bytes of a request's line and headers.", 2_048, 2**20),
     Setting("RECEIVE_SECONDS", 30, "Seconds in which a request must have come, line to body.",
             1, 3_600),
     Setting("JSON_DEPTH", 32, "Levels to which a JSON body may be nested.", 2, 500),
+    Setting("CASHBACK_RULES", 50, "Cashback rules that a store may have.", 2, 1_000),
+    Setting("METHODS_PER_STORE", 100, "Redemption methods that a store may have, on or off.",
+            1, 10_000),
     Setting("BATCH", 512, "Commands that one commit may carry.", 1, 10_000),
     Setting("QUEUE", 10_000, "Commands that may wait for the door; more are answered 503.",
             1, 1_000_000),
@@ -143,9 +148,12 @@ class Settings:
     worker_pause_ms: int
     worker_lease_seconds: int
     body_bytes: int
+    order_bytes: int
     header_bytes: int
     receive_seconds: int
     json_depth: int
+    cashback_rules: int
+    methods_per_store: int
     batch: int
     queue: int
     lock_seconds: int

@@ -17,6 +17,8 @@ EVERY_COMMAND = [
     ("partner", "install"), ("customer", "create"), ("customer", "login"), ("points", "adjust"),
     ("points", "show"), ("import", "customers"), ("import", "orders"), ("store", "list"),
     ("partner", "uninstall"), ("partner", "list"), ("customer", "show"),
+    ("worker",), ("webhook", "add"), ("webhook", "list"), ("webhook", "remove"),
+    ("webhook", "resume"), ("webhook", "replay"),
 ]  # fmt: skip
 
 

@@ -16,7 +16,8 @@ NO_IDS = ["0", "-1", "x", "", "1.5", "٣", "1_000", " 1e3", *HUGE]
 
 PROGRAM_KEYS = [
     "store", "revision", "on", "earn_points", "earn_amount", "currency", "maturity_days",
-    "maturity_from", "expiry_days", "owed", "rule_revision",
+    "maturity_from", "expiry_days", "owed", "earn_at", "with_shipping", "with_tax", "hold_minutes",
+    "grace_days", "rule_revision",
 ]  # fmt: skip
 
 
@@ -297,7 +298,7 @@ def test_a_customer_is_made(shop: Terminal) -> None:
 def test_a_customer_is_shown(shop: Terminal) -> None:
     line = ("customer", "show", "--store", shop.store, "--customer")
     shown = shop.value(*line, "1")
-    assert list(shown) == ["id", "name", "email", "mobile", "created_at"]
+    assert list(shown) == ["id", "name", "email", "mobile", "tags", "level", "created_at"]
     assert (shown["id"], shown["name"], shown["email"], shown["mobile"]) == (1, "Aisha", None, None)
     assert shown["created_at"].endswith("Z")
     assert "Aisha" in shop.run(*line, "1").out

@@ -46,7 +46,14 @@ def ask(curl: str) -> tuple[Any, str]:
     words = shlex.split(curl)
     (address,) = [word for word in words if word.startswith("http")]
     headers = [words[at + 1] for at, word in enumerate(words) if word == "-H"]
-    request = urllib.request.Request(address, headers=dict(one.split(": ", 1) for one in headers))
+    data = [words[at + 1].encode() for at, word in enumerate(words) if word == "-d"]
+    method = words[words.index("-X") + 1] if "-X" in words else None
+    request = urllib.request.Request(
+        address,
+        data[0] if data else None,
+        dict(one.split(": ", 1) for one in headers),
+        method=method,
+    )
     with urllib.request.urlopen(request, timeout=10) as answer:
         return json.load(answer), answer.headers["Content-Language"]
 
@@ -58,19 +65,23 @@ def test_the_demo_prints_calls_that_work_and_leaves_nothing(
     with demo(tmp_path) as process:
         assert process.stdout is not None
         lines: list[str] = []
-        while len(lines) < 2:
-            line = process.stdout.readline()
-            assert line, process.communicate()
-            if line.startswith("curl "):
-                lines.append(line.strip())
-        for curl, language in zip(lines, ("en", "ar"), strict=True):
-            body, told = ask(curl)
-            assert told == language
-            assert body["points"]["available_poitns"] > 0
-            assert body["points"]["used_poitns"] > 0
+        while not lines or not lines[-1].startswith("Press Ctrl+C"):
+            lines.append(process.stdout.readline())
+            assert lines[-1], process.communicate()
+        english, arabic, cart, order, events = (one for one in lines if one.startswith("curl "))
+        before, told = ask(english)
+        assert (ask(arabic), told) == ((before, "ar"), "en")
+        assert before["points"]["available_poitns"] > 0
+        assert before["points"]["used_poitns"] > 0
+        assert ask(cart)[0]["code"] == "SUCCESS_WITHOUT_PAYLOAD"
+        taken = ask(order)[0]["order"]
+        assert (taken["points_redeemed"], taken["points_earned"]) == (50, 225)
+        after = ask(english)[0]["points"]
+        assert after["used_poitns"] == before["points"]["used_poitns"] + 50
+        assert after["available_poitns"] == before["points"]["available_poitns"] - 50 + 225
+        assert "events" in ask(events)[0]
         process.send_signal(how)
-        rest, err = process.communicate(timeout=20)
-        assert "Content-Language" in rest
+        _, err = process.communicate(timeout=20)
         assert process.returncode == 128 + how
         assert "Traceback" not in err
     assert os.listdir(tmp_path) == []

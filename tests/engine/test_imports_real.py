@@ -137,7 +137,7 @@ def test_the_audit_is_clean(shops: Shops) -> None:
 def test_a_second_run_changes_nothing(shops: Shops) -> None:
     def books() -> object:
         return shops.engine.vault.reader().rows_of(
-            "SELECT (SELECT count(*) FROM transfers), (SELECT count(*) FROM receipts),"
+            "SELECT (SELECT count(*) FROM transfers), (SELECT count(*) FROM order_events),"
             " (SELECT count(*) FROM customers), sum(version), sum(crc) FROM accounts", (),
         )  # fmt: skip
 
@@ -165,7 +165,7 @@ def part(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def orders_booked(database: apsw.Connection) -> int:
     """How many orders the books know."""
-    ((count,),) = database.execute("SELECT count(*) FROM receipts").fetchall()
+    ((count,),) = database.execute("SELECT count(*) FROM order_events").fetchall()
     return int(count or 0)
 
 
@@ -202,7 +202,10 @@ def the_books(path: Path) -> list[object]:
                 "SELECT customer_id, version, move, points, lot, effective_at, key FROM transfers"
                 " ORDER BY customer_id, version",
                 "SELECT customer_id, kind, text FROM directory ORDER BY kind, text",
-                "SELECT customer_id, key, version, booked FROM receipts ORDER BY customer_id, key",
+                "SELECT customer_id, order_key, digest, facts, version FROM order_events"
+                " ORDER BY customer_id, order_key",
+                "SELECT customer_id, number, kind, points, version, available, key FROM events"
+                " ORDER BY customer_id, number",
             )
         ]
     finally:

@@ -13,11 +13,13 @@ import apsw
 import pytest
 
 from nuqta.api.routes import TABLE
-from nuqta.engine.access import partners
+from nuqta.engine.access import credentials, partners
 from nuqta.engine.access.partners import Installed
+from nuqta.engine.outbox import webhooks
 from nuqta.storage.sqlite import Transaction
 from nuqta.web.routes import Route
 from tests.http.server import Answer, House, open_house
+from tests.orders.shop import Shop, basic, plain, zid
 
 Headers: TypeAlias = dict[str, str]
 Case: TypeAlias = Callable[[House, Route], Headers]
@@ -41,17 +43,62 @@ def right(house: House, route: Route) -> Headers:
         headers = house.manager(world.riyadh)
     if route.who == "shopper":
         headers["X-CUSTOMER-TOKEN"] = world.login(world.aisha)
+    if route.who == "source":
+        headers = {"Authorization": pair_of(house)}
     return headers
 
 
 def ask(house: House, route: Route, headers: Headers) -> Answer:
     """The route's call about Aisha, in Riyadh."""
+    return house.send(*call(house, route, headers))
+
+
+def call(house: House, route: Route, headers: Headers) -> tuple[str, str, Headers, object]:
+    """What is sent; what the call is about is made here."""
+    path = route.path.replace("{store}", str(house.world.riyadh.store_id))
+    path = path.replace("{id}", str(webhook(house)) if "/webhooks/" in path else "1")
+    path = path.replace("{order_id}", "1001")
+    if "/carts/" in path:
+        headers = {**headers, "CART-SESSION-ID": "cart"}
+    return route.method, path, headers, body_for(house, route)
+
+
+def body_for(house: House, route: Route) -> object:
+    """What the route wants to be sent."""
+    world, fields = house.world, route.fields or ()
+    shop = Shop(house, world.riyadh)
+    if route.path.endswith("/orders/{store}"):
+        return zid(shop)
+    if route.path.endswith("/orders/{order_id}/loyalty"):
+        return plain(shop)
+    if route.path.endswith("/add"):
+        world.adjust(world.aisha, 40)
+        return {"point_redemption_method": {"id": shop.method(points=40).method_id}}
+    if "url" in fields:
+        return {"url": "https://shop.example/events"}
+    if "code" in fields:
+        return {"email": world.aisha.email, "code": "123456"}
+    return {"email": world.aisha.email} if "email" in fields else None
+
+
+def webhook(house: House) -> int:
+    """A webhook of Riyadh, to ask about."""
     world = house.world
-    path = route.path.replace("{store}", str(world.riyadh.store_id)).replace("{id}", "1")
-    body = {"email": world.aisha.email} if "email" in route.fields else None
-    if "code" in route.fields:
-        body = {"email": world.aisha.email, "code": "123456"}
-    return house.send(route.method, path, headers, body)
+    made = world.engine.door.write_now(
+        "webhook",
+        lambda tx: webhooks.add(
+            tx, world.riyadh.store_id, "https://shop.example/", "", world.time.wall, "cli",
+            most=1_000,
+        ),
+    )  # fmt: skip
+    assert isinstance(made, webhooks.Webhook)
+    return made.webhook_id
+
+
+def pair_of(house: House) -> str:
+    """The header of a new pair of Riyadh's; a former pair ends."""
+    made = Shop(house, house.world.riyadh).pair()
+    return basic(made.username, made.password)
 
 
 def replaced(name: str, value: str | None) -> Case:
@@ -183,6 +230,42 @@ def forget(house: House, token: str) -> None:
     )
 
 
+def partner_for_pair(house: House, route: Route) -> Headers:
+    pair_of(house)
+    return house.partner(house.world.riyadh)
+
+
+def wrong_password(house: House, route: Route) -> Headers:
+    made = Shop(house, house.world.riyadh).pair()
+    return {"Authorization": basic(made.username, made.password[:-1] + "x")}
+
+
+def wrong_username(house: House, route: Route) -> Headers:
+    made = Shop(house, house.world.riyadh).pair()
+    return {"Authorization": basic(made.username + "0", made.password)}
+
+
+def foreign_pair(house: House, route: Route) -> Headers:
+    pair_of(house)
+    made = Shop(house, house.world.kuwait).pair()
+    return {"Authorization": basic(made.username, made.password)}
+
+
+def replaced_pair(house: House, route: Route) -> Headers:
+    former = right(house, route)
+    pair_of(house)
+    return former
+
+
+def revoked_pair(house: House, route: Route) -> Headers:
+    headers = right(house, route)
+    world = house.world
+    assert world.engine.door.write_now(
+        "revoke", lambda tx: credentials.revoke(tx, world.riyadh.store_id)
+    )
+    return headers
+
+
 PARTNER: dict[str, tuple[Case, int, str]] = {
     "no credential": (lambda house, route: {}, 401, "ERROR_AUTHORIZATION_MISSING"),
     "no partner": (replaced("Authorization", None), 401, "ERROR_AUTHORIZATION_MISSING"),
@@ -216,7 +299,23 @@ SHOPPER: dict[str, tuple[Case, int, str]] = {
     "expired session": (expired_session, 401, "ERROR_SESSION_EXPIRED"),
     "partner's token for session": (partner_for_session, 401, "ERROR_SESSION_INVALID"),
 }  # fmt: skip
-BY_WHO = {"manager": PARTNER | MANAGER, "partner": PARTNER, "shopper": PARTNER | SHOPPER}
+SOURCE: dict[str, tuple[Case, int, str]] = {
+    "no credential": (lambda house, route: {}, 401, "ERROR_AUTHORIZATION_MISSING"),
+    "malformed": (replaced("Authorization", "Basic x"), 401, "ERROR_AUTHORIZATION_INVALID"),
+    "empty pair": (replaced("Authorization", basic("", "")), 401, "ERROR_AUTHORIZATION_INVALID"),
+    "partner's token for pair": (partner_for_pair, 401, "ERROR_AUTHORIZATION_INVALID"),
+    "wrong password": (wrong_password, 401, "ERROR_AUTHORIZATION_INVALID"),
+    "wrong user name": (wrong_username, 401, "ERROR_AUTHORIZATION_INVALID"),
+    "another store's pair": (foreign_pair, 401, "ERROR_AUTHORIZATION_INVALID"),
+    "replaced pair": (replaced_pair, 401, "ERROR_AUTHORIZATION_INVALID"),
+    "revoked pair": (revoked_pair, 401, "ERROR_AUTHORIZATION_INVALID"),
+}
+BY_WHO = {
+    "manager": PARTNER | MANAGER,
+    "partner": PARTNER,
+    "shopper": PARTNER | SHOPPER,
+    "source": SOURCE,
+}
 ROWS = [(route, name) for route in TABLE for name in BY_WHO[route.who]]
 
 
@@ -235,7 +334,7 @@ def test_who_may_not(request: pytest.FixtureRequest, route: Route, name: str) ->
 @pytest.mark.parametrize("route", TABLE, ids=name_of)
 def test_control_who_may(alone: House, route: Route) -> None:
     answer = ask(alone, route, right(alone, route))
-    may_go_wrong = ("ERROR_CODE_INVALID",) if "code" in route.fields else ()
+    may_go_wrong = ("ERROR_CODE_INVALID",) if "code" in (route.fields or ()) else ()
     assert answer.status == 200 or answer.code in may_go_wrong, answer.body
 
 
@@ -245,7 +344,7 @@ def test_control_every_route_has_rows() -> None:
     }
     assert len(TABLE) >= 6
     for route in TABLE:
-        assert route.scope, name_of(route)
+        assert bool(route.scope) == (route.who != "source"), name_of(route)
         assert route.sentence.endswith("."), name_of(route)
 
 
@@ -256,12 +355,16 @@ def test_who_may_not_changes_nothing(alone: House, route: Route) -> None:
 
     def rows() -> str:
         reader = world.engine.vault.reader()
-        tables = ("sessions", "codes", "partner_tokens", "installations")
+        tables = (
+            "sessions", "codes", "partner_tokens", "installations", "deliveries", "webhooks",
+            "customers", "transfers", "receipts", "holds", "order_events", "refused_orders",
+        )  # fmt: skip
         texts = [f"SELECT count(*) FROM {table}" for table in tables]  # noqa: S608
         return json.dumps([reader.rows_of(text, ())[0][0] for text in texts])
 
     headers = {**right(alone, route), "Authorization": UNKNOWN_PARTNER}
+    sent = call(alone, route, headers)
     before = rows()
-    assert ask(alone, route, headers).status == 401
+    assert alone.send(*sent).status == 401
     assert rows() == before
     assert alone.balance(world.aisha, token).status == 200

@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -154,11 +155,20 @@ def test_what_it_says_holds_no_secret(present: World) -> None:
     with process(present, "--port", str(port), NUQTA_LOG_READS="1") as server:
         server.wait_for(port)
         house = House(present, port, Log())
+        stdout = server.popen.stdout
+        assert stdout is not None
+        lines: list[str] = []  # read as they come: a pipe that is full would stop the server
+        reading = threading.Thread(target=lambda: lines.extend(stdout))
+        reading.start()
         tokens = walk(house)
         secrets = [*tokens, present.engine.vault.path.with_suffix(".db.key").read_text().strip()]
         for installed in present.tokens.values():
             secrets += [installed.authorization, installed.access_token]
-        _, said = server.end(signal.SIGTERM)
+        server.popen.terminate()
+        server.popen.wait(PATIENCE_S)
+        reading.join(PATIENCE_S)
+        stdout.close()
+        said = "".join(lines)
         assert "nuqta.requests" in said
         assert leaks(said, secrets) == []
         assert half_leaks(said, secrets) == []

@@ -63,6 +63,8 @@ class App:
         for route in TABLE[1:]:
             handler = self._handler(route)
             framework.router.add(route.method, route.path, handler)
+            if route.method == "GET":
+                framework.router.add("HEAD", route.path, handler)
         framework.router.fallback = self._fallback
 
         @framework.on_start
@@ -145,7 +147,7 @@ class App:
             return caller
         if not accepts_json(headers.get(b"accept")):
             return refusals.NOT_ACCEPTABLE
-        raw = await self._received(request)
+        raw = await self._received(request, route)
         if isinstance(raw, Refusal):
             return raw
         body = decoded(raw, headers.get(b"content-type"), self._engine.settings.json_depth)
@@ -187,8 +189,9 @@ class App:
         whose = tuple(str(body.get(name, ""))[:_PACED_LENGTH] for name in route.paced_by)
         return self._guard.pace(caller, whose)
 
-    async def _received(self, request: HttpRequest) -> bytes | Refusal:
-        most = self._engine.settings.body_bytes
+    async def _received(self, request: HttpRequest, route: Route) -> bytes | Refusal:
+        settings = self._engine.settings
+        most = settings.order_bytes if route.is_long else settings.body_bytes
         body = bytearray()
         async for chunk in cast("AsyncIterator[bytes]", request.stream()):  # its stub is wrong
             body += chunk

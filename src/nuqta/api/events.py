@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
 from nuqta import refusals
-from nuqta.engine import events, webhooks
-from nuqta.engine.events import PAGE_MAX
-from nuqta.engine.webhooks import Webhook
+from nuqta.engine.outbox import events, webhooks
+from nuqta.engine.outbox.events import PAGE_MAX
+from nuqta.engine.outbox.webhooks import Webhook
 from nuqta.loyalty.customers import checked_id, plain_digits
 from nuqta.refusals import Refusal
 from nuqta.storage.sqlite import Transaction

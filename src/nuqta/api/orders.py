@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from nuqta import refusals
-from nuqta.engine import orders, stores
+from nuqta.engine import attention, orders, stores
 from nuqta.engine.orders import Taken
 from nuqta.engine.stores import Store
 from nuqta.ledger.instants import SECOND_US
@@ -21,6 +21,8 @@ from nuqta.storage.sqlite import Transaction
 from nuqta.web.negotiation import ARABIC
 from nuqta.web.routes import Invalid, Outcome, Request
 
+_ZID: Final = "zid"
+_SOURCE_LENGTH_MAX: Final = 200
 _TEXTS: Final = {
     "en": ("Order", "The order was received"),
     ARABIC: ("الطلب", "تم استلام الطلب"),
@@ -32,12 +34,12 @@ async def from_zid(request: Request) -> Outcome:
     store = _store(request)
     named = zid_orders.store_named(request.body)
     if named is not None and _is_another(request, store, named):
-        return await _kept(request, "zid", refusals.ORDER_OF_ANOTHER_STORE)
+        return await _kept(request, _ZID, refusals.ORDER_OF_ANOTHER_STORE)
     settings, now = request.engine.settings, request.engine.clock.now()
     decoded = zid_orders.decode(
         request.body, store.currency, store.timezone, now, settings.order_skew_seconds * SECOND_US
     )
-    outcome = await _taken_in(request, store, decoded, "zid")
+    outcome = await _taken_in(request, store, decoded, _ZID)
     if not isinstance(outcome, Taken):
         return outcome
     return {"status": "success", "message": _message(request, "success")}
@@ -51,7 +53,7 @@ async def plain(request: Request) -> Outcome:
         request.body, request.path["order_id"], store.currency, store.timezone, now,
         settings.order_skew_seconds * SECOND_US,
     )  # fmt: skip
-    outcome = await _taken_in(request, store, decoded, "plain")
+    outcome = await _taken_in(request, store, decoded, _source(request))
     if not isinstance(outcome, Taken):
         return outcome
     order = outcome.order
@@ -74,9 +76,14 @@ async def plain(request: Request) -> Outcome:
 
 async def unreadable(request: Request, refusal: Refusal) -> Refusal:
     """A body that is no JSON and no form: kept as it came."""
-    source = "zid" if request.caller.partner_id is None else "plain"
-    outcome = await _kept(request, source, refusal)
+    outcome = await _kept(request, _source(request), refusal)
     return outcome if isinstance(outcome, Refusal) else refusal
+
+
+def _source(request: Request) -> str:
+    """Where an order comes from; a plain one's number stands nowhere but in its path."""
+    number = request.path.get("order_id")
+    return _ZID if number is None else f"plain:{number}"[:_SOURCE_LENGTH_MAX]
 
 
 async def _taken_in(
@@ -112,7 +119,7 @@ def _keep(
     fields = refused.fields if isinstance(refused, BadOrder) else {}
     refusal = refused.refusal if isinstance(refused, BadOrder) else refused
     english = {path: sentences[0] for path, sentences in fields.items()}
-    is_kept = orders.keep_refused(
+    is_kept = attention.keep_refused(
         tx, request.caller.store_id, source, refusal.code, msgspec.json.encode(english).decode(),
         request.raw, request.engine.settings.orders_refused, request.engine.clock.now(),
     )  # fmt: skip
@@ -121,7 +128,12 @@ def _keep(
     if not fields:
         return refusal
     which = 1 if request.language == ARABIC else 0
-    return Invalid({path: [sentences[which]] for path, sentences in fields.items()}, refusal)
+    return Invalid({_shown(path): [told[which]] for path, told in fields.items()}, refusal)
+
+
+def _shown(path: str) -> str:
+    """The envelope has fields of its own, which hide an order's of the same name."""
+    return f"order.{path}" if path in ("status", "error_code", "message") else path
 
 
 def _store(request: Request) -> Store:

@@ -23,8 +23,6 @@ from nuqta.cli import (
     customer,
     imports,
     partner,
-    points,
-    program,
     serve,
     store,
     webhook,
@@ -41,6 +39,8 @@ from nuqta.cli.frame import (
     plain,
     write_json,
 )
+from nuqta.cli.orders import explain, order
+from nuqta.cli.rules import cashback, program, redemption
 from nuqta.storage.faults import StorageFault
 
 _INTERRUPTED = 130
@@ -54,7 +54,10 @@ def build() -> typer.Typer:
     app.callback(invoke_without_command=True)(_begin)
     for part in (books, serve, worker):
         part.register(app)
-    for noun in (store, program, partner, customer, points, imports, webhook):
+    nouns = (
+        store, program, cashback, redemption, partner, customer, explain, order, imports, webhook,
+    )  # fmt: skip
+    for noun in nouns:
         app.add_typer(noun.app)
     if get_terminal_size().columns < _PANELS_WIDTH_LEAST:
         app.rich_markup_mode = None

@@ -76,8 +76,65 @@ def show(frame: Frame, store: StoreOption, customer: CustomerOption) -> None:
     with frame.open() as engine, engine.vault.snapshot() as tx:
         found = find_store(tx, store)
         shopper = find_customer(tx, found, customer)
-    value = {**_described(shopper), "created_at": format_instant(shopper.created_at)}
-    frame.answer(value, [f"Customer {shopper.customer_id} of {found.name}", value])
+    value = {**_tagged(shopper), "created_at": format_instant(shopper.created_at)}
+    frame.answer(value, [f"Customer {shopper.customer_id} of {found.name}", _shown(value)])
+
+
+@command(app, "tag")
+def tag(
+    frame: Frame,
+    store: StoreOption,
+    customer: CustomerOption,
+    tags: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--tag", metavar="T", help="A tag, in place of all former; may be given again."
+        ),
+    ] = None,
+    level: Annotated[
+        str | None, typer.Option(metavar="L", help="The id of the customer's level.")
+    ] = None,
+) -> None:
+    """Set the tags and the level that cashback rules ask for; --tag "" or --level "" takes them
+    away. Orders that have earned stay as they are."""
+    from nuqta.engine import customers
+    from nuqta.loyalty.customers import checked_tag, tags_text
+
+    if tags is None and level is None:
+        raise Misused("nothing to set: say what with --tag or --level")
+    chosen = None if tags is None else tuple(one for one in tags if one != "")
+    with understood("--tag"):
+        tags_text(chosen or ())
+    with understood("--level"):
+        if level:
+            checked_tag(level)
+    with frame.open() as engine:
+        found = find_store(engine.vault.reader(), store)
+        shopper = find_customer(engine.vault.reader(), found, customer)
+        wish = customers.TagWish(chosen, level)
+        tagged = settled(
+            engine.door.write_now(
+                "tag customer",
+                lambda tx: customers.tag(tx, found.store_id, shopper.customer_id, wish),
+            )
+        )
+    value = _tagged(tagged)
+    name = tagged.name or f"customer {tagged.customer_id}"
+    frame.answer(value, [f"The tags and the level of {name} are set.", _shown(value)])
+
+
+def _tagged(customer: "Customer") -> dict[str, Any]:
+    from nuqta.loyalty.customers import tags_of
+
+    return {
+        **_described(customer),
+        "tags": sorted(tags_of(customer)),
+        "level": customer.level or None,
+    }
+
+
+def _shown(value: dict[str, Any]) -> dict[str, Any]:
+    return {**value, "tags": ", ".join(value["tags"])}
 
 
 def _described(customer: "Customer") -> dict[str, Any]:

@@ -20,18 +20,34 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from nuqta.cli.frame import ORIGIN, Frame, Refused, settled, show, write_json
-from nuqta.engine import customers, imports, stores
+from nuqta.engine import customers, imports, redemption, stores
 from nuqta.engine.access import partners, sessions
 from nuqta.engine.engine import Engine, database_path, make, open_engine
 from nuqta.engine.stores import ProgramWish, Store, StoreWish
 from nuqta.ledger.account import dkey_of
 from nuqta.ledger.commands import Spend
 from nuqta.loyalty.money import parse_amount
+from nuqta.loyalty.redemption import FIXED, MethodWish
 from nuqta.storage.faults import CannotStart
 
 ZONE: Final = "Asia/Riyadh"
 _NAME: Final = "Noura"
 _LIFE_DAYS: Final = 365
+_REWARD_POINTS: Final = 50
+_REWARD_MINOR: Final = 500
+_CART: Final = "demo-cart"
+_ORDER: Final = "demo-1"
+_HEADINGS: Final = (
+    ("The points of this customer, in English:", "en"),
+    ("And in Arabic; the header Content-Language tells the answers apart:", "ar"),
+    (
+        f"{_REWARD_POINTS} points go into a cart, for 5.00 off; then ask for the points again:",
+        "cart",
+    ),
+    ("The cart becomes an order, which takes these points and earns others:", "order"),
+    ("What happened to the store's points, for whoever wants to be told:", "events"),
+)
+"""What is said before each call."""
 
 
 class Shop(msgspec.Struct, frozen=True):
@@ -44,6 +60,7 @@ class Shop(msgspec.Struct, frozen=True):
     authorization: str
     access_token: str
     customer_token: str
+    method_id: str
     customers: int
     orders: int
 
@@ -54,6 +71,7 @@ def run(frame: Frame, host: str, port: int, keep: str | None) -> None:
     Rate limits are off. Raises CannotStart, Refused.
     """
     from nuqta.api.server import serve
+    from nuqta.worker.loop import beside
 
     # A stop by another process must also leave through the temporary folder's own end.
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
@@ -62,7 +80,13 @@ def run(frame: Frame, host: str, port: int, keep: str | None) -> None:
         make(settings)
         with open_engine(settings) as engine:
             shop = furnish(engine, workshop)
-        serve(settings, host, port, 1, lambda: tell(frame, shop, host, port, keep))
+        with beside(settings) as start_worker:
+
+            def begin() -> None:
+                start_worker()
+                tell(frame, shop, host, port, keep)
+
+            serve(settings, host, port, 1, begin)
 
 
 def furnish(engine: Engine, workshop: Path) -> Shop:
@@ -97,6 +121,15 @@ def furnish(engine: Engine, workshop: Path) -> Shop:
             tx, engine.keyring, "Demo", store.store_id, partners.checked_scopes(()), now
         ),
     )
+    reward = MethodWish(FIXED, _REWARD_POINTS, _REWARD_MINOR, store.currency)
+    method = settled(
+        engine.door.write_now(
+            "demo",
+            lambda tx: redemption.add_method(
+                tx, store, reward, engine.settings.methods_per_store, now, ORIGIN
+            ),
+        )
+    )
     session = engine.door.write_now(
         "demo",
         lambda tx: sessions.open_session(
@@ -106,20 +139,50 @@ def furnish(engine: Engine, workshop: Path) -> Shop:
     return Shop(
         str(engine.vault.path), store.store_id, shopper, installed.partner_id,
         installed.authorization, installed.access_token, session.token,
-        _customers_in(file), result.new,
+        method.method_id, _customers_in(file), result.new,
     )  # fmt: skip
 
 
 def curl_lines(shop: Shop, host: str, port: int) -> dict[str, str]:
-    """The call for the customer's points, whole on one line, for each language."""
+    """The calls, each whole on one line."""
     reached = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)
     reached = f"[{reached}]" if ":" in reached else reached
-    call = (
-        f"curl -sS -w '\\n' http://{reached}:{port}/v1/customers/loyalty-program/{shop.store_id}/points"
-        f" -H 'Authorization: Bearer {shop.authorization}'"
-        f" -H 'X-CUSTOMER-TOKEN: {shop.customer_token}'"
-    )
-    return {"en": call, "ar": call + " -H 'Accept-Language: ar'"}
+
+    def call(path: str, *more: str) -> str:
+        line = f"curl -sS -w '\\n' http://{reached}:{port}/v1/{path}"
+        headers = (f"Authorization: Bearer {shop.authorization}", *more)
+        return line + "".join(f" -H '{header}'" for header in headers)
+
+    customer, manager = (
+        f"X-CUSTOMER-TOKEN: {shop.customer_token}", f"X-Manager-Token: {shop.access_token}",
+    )  # fmt: skip
+    points = call(f"customers/loyalty-program/{shop.store_id}/points", customer)
+    cart = f"stores/{shop.store_id}/carts/loyalty-redemption-method/add"
+    json_body = "Content-Type: application/json"
+    return {
+        "en": points,
+        "ar": f"{points} -H 'Accept-Language: ar'",
+        "cart": call(cart, customer, f"CART-SESSION-ID: {_CART}", json_body)
+        + f" -d '{_json({'point_redemption_method': {'id': shop.method_id}})}'",
+        "order": call(f"managers/store/orders/{_ORDER}/loyalty", manager, json_body)
+        + f" -X PUT -d '{_json(_order(shop.customer_id))}'",
+        "events": call("managers/loyalty-program/events?limit=500", manager),
+    }
+
+
+def _json(value: object) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+def _order(customer_id: int) -> dict[str, object]:
+    return {
+        "customer": {"id": customer_id},
+        "currency": "SAR",
+        "cart_session_id": _CART,
+        "lines": [{"id": "album", "quantity": 2, "unit_price": "100.00", "tax": "30.00"}],
+        "status": "new",
+        "updated_at": datetime.now(ZoneInfo(ZONE)).isoformat(timespec="seconds"),
+    }
 
 
 def tell(frame: Frame, shop: Shop, host: str, port: int, keep: str | None) -> None:
@@ -136,19 +199,15 @@ def tell(frame: Frame, shop: Shop, host: str, port: int, keep: str | None) -> No
                 "",
                 f"A shop with {shop.orders:,} real orders of {shop.customers:,} customers is open.",
                 {"store": shop.store_id, "customer": f"{shop.customer_id} ({_NAME})"},
-                "The points of this customer, in English:",
             ]
         )
-        sys.stdout.write(f"\n{calls['en']}\n\n")
-        show(["And in Arabic:"])
-        sys.stdout.write(f"\n{calls['ar']}\n\n")
-        show(
-            [
-                "The numbers are the same in both languages; the answer's header Content-Language"
-                " tells them apart."
-            ]
-        )
+        for heading, name in _HEADINGS:
+            show([heading])
+            sys.stdout.write(f"\n{calls[name]}\n\n")
         where = f"stays at {shop.db}" if keep is not None else "is gone when the demo ends"
+        if keep is not None:
+            named = f"--store {shop.store_id} --customer {shop.customer_id} --db {shop.db}"
+            show([f"Why each point moved: nuqta points explain {named}"])
         show([f"Press Ctrl+C to end. The database {where}."])
     sys.stdout.flush()
 

@@ -270,6 +270,26 @@ def whole_or_none(text: str | None, option: str, least: int, most: int) -> int |
     return None if text is None else whole(text, option, least, most)
 
 
+def money(text: str, option: str, currency: str, *, least: int = 1) -> int:
+    """An amount of at least `least` minor units. It is never rounded: a rule says exactly what it
+    says. Misused on what is no plain decimal, and on more decimals than the currency has.
+    """
+    from nuqta.loyalty.money import decimals_of, parse_amount
+
+    with understood(option):
+        minor = parse_amount(text, currency)
+    if text.partition(".")[2][decimals_of(currency) :].strip("0"):
+        raise Misused(f"{option}: {text[:40]!r} has more decimals than {currency} has")
+    if minor < least:
+        raise Misused(f"{option} takes an amount above 0")
+    return minor
+
+
+def money_or_none(text: str | None, option: str, currency: str) -> int | None:
+    """As `money`, for an option that may be left out."""
+    return None if text is None else money(text, option, currency)
+
+
 def checked_text(text: str, option: str, most: int = TEXT_LENGTH_MAX) -> str:
     """Words as they may be kept: 1 … `most` characters on one line, trimmed. Misused on others."""
     words = text.strip()

@@ -4,7 +4,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nuqta.cli.frame import ORIGIN, Frame, Misused, command, commands, settled, understood
+from nuqta.cli.frame import (
+    ORIGIN,
+    Frame,
+    Misused,
+    Refused,
+    StoreOption,
+    command,
+    commands,
+    find_store,
+    settled,
+    understood,
+)
 
 if TYPE_CHECKING:
     from nuqta.engine.stores import Store
@@ -61,6 +72,52 @@ def every(frame: Frame) -> None:
     for value in values:
         lines += [value["name"], _shown(value)]
     frame.answer(values, lines or ["There is no store yet: `nuqta store create` makes one."])
+
+
+@command(app, "webhook")
+def webhook(
+    frame: Frame,
+    store: StoreOption,
+    revoke: Annotated[
+        bool,
+        typer.Option("--revoke", help="End the pair: no order comes in any more.",
+                     show_default=False),
+    ] = False,
+) -> None:  # fmt: skip
+    """Make the user name and password with which a store's orders come in, shown this once. A
+    former pair ends at once."""
+    from nuqta.engine.access import credentials
+
+    with frame.open() as engine:
+        found = find_store(engine.vault.reader(), store)
+        if revoke:
+            is_gone = engine.door.write_now(
+                "revoke credential", lambda tx: credentials.revoke(tx, found.store_id)
+            )
+            if not is_gone:
+                raise Refused(f"{found.name} has no user name and password for its orders")
+            frame.answer({"revoked": True}, [f"{found.name} takes no order webhook any more."])
+            return
+        now = engine.clock.now()
+        made = engine.door.write_now(
+            "make credential",
+            lambda tx: credentials.make(tx, engine.keyring, found.store_id, now),
+        )
+    value = {
+        "method": "POST",
+        "path": f"/v1/webhooks/orders/{found.store_id}",
+        "username": made.username,
+        "password": made.password,
+    }
+    frame.answer(
+        value,
+        [
+            f"Orders of {found.name} come in with this user name and password.",
+            value,
+            "Enter them at Zid for its order webhooks, with the path under this server's address.",
+            "Keep the password now: it is shown this once and cannot be shown again.",
+        ],
+    )
 
 
 def _described(store: "Store", domains: list[str]) -> dict[str, Any]:

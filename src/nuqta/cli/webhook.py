@@ -18,7 +18,7 @@ from nuqta.cli.frame import (
 )
 
 if TYPE_CHECKING:
-    from nuqta.engine.webhooks import Webhook
+    from nuqta.engine.outbox.webhooks import Webhook
 
 app = commands("Addresses that are told of a store's events.", "webhook")
 
@@ -48,7 +48,7 @@ def add(
     ] = False,
 ) -> None:
     """Add a webhook and show its secret, this once."""
-    from nuqta.engine import webhooks
+    from nuqta.engine.outbox import webhooks
     from nuqta.web import targets
 
     with understood("--kind"):
@@ -83,7 +83,7 @@ def add(
 @command(app, "list")
 def every(frame: Frame, store: StoreOption) -> None:
     """List a store's webhooks, and what is wrong with them."""
-    from nuqta.engine import webhooks
+    from nuqta.engine.outbox import webhooks
 
     with frame.open() as engine, engine.vault.snapshot() as tx:
         found = webhooks.of_store(tx, find_store(tx, store).store_id)
@@ -94,7 +94,7 @@ def every(frame: Frame, store: StoreOption) -> None:
 @command(app, "remove")
 def remove(frame: Frame, store: StoreOption, webhook: WebhookOption) -> None:
     """Remove a webhook: it is told nothing more."""
-    from nuqta.engine import webhooks
+    from nuqta.engine.outbox import webhooks
 
     webhook_id = _webhook_id(webhook)
     with frame.open() as engine:
@@ -110,7 +110,7 @@ def remove(frame: Frame, store: StoreOption, webhook: WebhookOption) -> None:
 @command(app, "resume")
 def resume(frame: Frame, store: StoreOption, webhook: WebhookOption) -> None:
     """Let a webhook that was paused go on from where it stood."""
-    from nuqta.engine import webhooks
+    from nuqta.engine.outbox import webhooks
 
     webhook_id = _webhook_id(webhook)
     with frame.open() as engine:
@@ -137,7 +137,7 @@ def replay(
     ] = "",
 ) -> None:  # fmt: skip
     """Tell a webhook again what came after a cursor."""
-    from nuqta.engine import webhooks
+    from nuqta.engine.outbox import webhooks
     from nuqta.refusals import WEBHOOK_NOT_FOUND
 
     webhook_id = _webhook_id(webhook)
@@ -162,7 +162,7 @@ def _unknown(webhook_id: int, store: str) -> Refused:
 
 
 def _answer(frame: Frame, webhook: "Webhook", sentence: str) -> None:
-    from nuqta.engine import webhooks
+    from nuqta.engine.outbox import webhooks
 
     value = webhooks.shown(webhook)
     frame.answer(value, [sentence, _lines(value)])

@@ -16,6 +16,8 @@ from nuqta.loyalty.customers import (
     canonical_mobile,
     checked_id,
     checked_name,
+    checked_tag,
+    tags_text,
 )
 from nuqta.loyalty.order_fields import CustomerFacts
 from nuqta.refusals import Refusal
@@ -146,13 +148,46 @@ def _learn(tx: Transaction, store_id: int, customer_id: int, facts: CustomerFact
         if isinstance(completed, Customer):
             learned = completed
     if facts.tags is not None:
-        learned = msgspec.structs.replace(
-            learned, tags=msgspec.json.encode(sorted(facts.tags)).decode()
-        )
+        learned = msgspec.structs.replace(learned, tags=tags_text(facts.tags))
     if facts.level is not None:
         learned = msgspec.structs.replace(learned, level=facts.level)
     if (learned.tags, learned.level) != (known.tags, known.level):
         tx.run(_COMPLETE, **msgspec.structs.asdict(learned))
+
+
+class TagWish(msgspec.Struct, frozen=True):
+    """What is to be known of a customer for cashback rules; None leaves as it is.
+
+    `tags` take the place of all former ones; `level` is a level's id, "" for none. Raises
+    ValueError, with a sentence, for what cannot be.
+    """
+
+    tags: tuple[str, ...] | None = None
+    level: str | None = None
+
+    def __post_init__(self) -> None:
+        tags_text(self.tags or ())
+        if self.level:
+            checked_tag(self.level)
+
+
+def tag(tx: Transaction, store_id: int, customer_id: int, wish: TagWish) -> Customer | Refusal:
+    """Set a customer's tags and level. Orders may tell others, and then those count.
+
+    They say which rules serve orders that have not earned yet; an award stays. Refuses an unknown
+    customer.
+    """
+    known = find(tx, store_id, customer_id)
+    if known is None:
+        return refusals.CUSTOMER_NOT_FOUND
+    tagged = msgspec.structs.replace(
+        known,
+        tags=known.tags if wish.tags is None else tags_text(wish.tags),
+        level=known.level if wish.level is None else wish.level.strip(),
+    )
+    if tagged != known:
+        tx.run(_COMPLETE, **msgspec.structs.asdict(tagged))
+    return tagged
 
 
 def complete(tx: Transaction, known: Customer, wish: CustomerWish) -> Customer | Refusal:

@@ -19,7 +19,7 @@ from nuqta.engine import customers, orders
 from nuqta.engine.customers import CustomerWish
 from nuqta.engine.door import RolledBack
 from nuqta.engine.engine import Engine
-from nuqta.engine.stores import Store, program_of, rule_for
+from nuqta.engine.stores import Store, program_of, rules_of
 from nuqta.ledger.instants import Instant
 from nuqta.loyalty.customers import checked_id
 from nuqta.loyalty.dates import parse_instant
@@ -289,7 +289,8 @@ def _book_orders(
 
 
 def _can_earn(tx: Transaction, store_id: int) -> bool:
-    return bool(program_of(tx, store_id).is_on and rule_for(tx, store_id, "online"))
+    has_rule = any(rule.is_active and rule.channel == "online" for rule in rules_of(tx, store_id))
+    return has_rule and bool(program_of(tx, store_id).is_on)
 
 
 def _distinct(rows: list[tuple[int, OrderEvent]]) -> Iterator[list[tuple[int, OrderEvent]]]:

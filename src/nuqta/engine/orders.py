@@ -2,12 +2,11 @@
 
 Every event of an order is kept; what the order comes to is worked out anew from all of them, so
 neither their order nor their number matters. By which program and rule an order earns is decided
-once, when it first earns, and kept; so is which hold of a cart it uses. What cannot be taken in is
-kept too, for a person to look at. Source: design, ledger, section 5.
+once, when it first earns, and kept; so is which hold of a cart it uses. What needs a person stands
+in `attention`. Source: design, ledger, section 5.
 """
 
 from collections.abc import Sequence
-from hashlib import blake2b
 from typing import Final
 
 import msgspec
@@ -18,7 +17,7 @@ from nuqta.engine import customers
 from nuqta.engine.customers import Claim
 from nuqta.engine.door import post
 from nuqta.engine.stores import Store, program_at, program_of, rule_at, rules_of
-from nuqta.ledger.account import BUCKETS, dkey_of
+from nuqta.ledger.account import dkey_of
 from nuqta.ledger.commands import SYSTEM, Answer, Order
 from nuqta.ledger.holds import Hold
 from nuqta.ledger.instants import DAY_US, Instant, Points
@@ -31,8 +30,7 @@ from nuqta.loyalty.orders import (
     OrderEvent,
     Standing,
     decoded,
-    earned_in_all,
-    earned_kept,
+    earned,
     given_back,
     standing,
 )
@@ -46,12 +44,6 @@ _ORDER = statement("orders.order")
 _PUT = statement("orders.put")
 _EVENTS = statement("orders.events")
 _ADD_EVENT = statement("orders.add_event")
-_IN_NEED = statement("orders.in_need")
-_ATTEND = statement("orders.attend")
-_COUNT_REFUSED = statement("orders.count_refused")
-_KEEP_REFUSED = statement("orders.keep_refused")
-_REFUSED = statement("orders.refused")
-_ATTEND_REFUSED = statement("orders.attend_refused")
 _HOLDS_OF_CART = statement("holds.of_cart")
 _HOLDS_OF_DISCOUNT = statement("holds.of_discount")
 
@@ -112,6 +104,7 @@ class _Work(msgspec.Struct):
     """One event on its way, and what its order comes to with it."""
 
     event: OrderEvent
+    digest: bytes
     claim: Claim
     order: OrderRow
     command: Order
@@ -209,7 +202,7 @@ def _keep(
         _ADD_EVENT,
         [
             (
-                work.order.dkey, work.order.customer_id, work.order.order_key, work.event.digest(),
+                work.order.dkey, work.order.customer_id, work.order.order_key, work.digest,
                 work.event.encoded(), origin, outcome.version, now,
             )
             for work, outcome in accepted
@@ -227,6 +220,7 @@ class _Desk:
         self._program = program_of(tx, store.store_id)
         self._rules = rules_of(tx, store.store_id)
         self._has_limits = any(rule.limited_to or rule.level for rule in self._rules)
+        self._best_rules: dict[tuple[str, str, str], Rule | None] = {}
         self._programs: dict[int, Program] = {self._program.revision: self._program}
         self._known_rules: dict[tuple[str, int], Rule] = {
             (rule.rule_id, rule.revision): rule for rule in self._rules
@@ -244,15 +238,17 @@ class _Desk:
             events.append(event)
         of = standing(events)
         before = order or self._new_order(event)
-        after = self._awarded(self._matched(before, events, of), of)
-        troubles = {*after.troubles.split(), *arrival.notes}
-        if troubles != set(before.troubles.split()):
-            after = replace(after, troubles=" ".join(sorted(troubles)), attended_by="")
-        after = replace(after, changed_at=self._now)
+        after = before  # what is told again is answered by what was decided when it was new
+        if version is None:
+            after = self._awarded(self._matched(before, events, of), of)
+        troubles = " ".join(sorted({*after.troubles.split(), *arrival.notes}))
+        attended_by = after.attended_by if troubles == before.troubles else ""
+        after = replace(after, troubles=troubles, attended_by=attended_by, changed_at=self._now)
         command = self._command(after, of, len(events))
         return _Work(
-            event, claim, after, command, of.event.status, order is not None, len(events), version
-        )
+            event, digest, claim, after, command, of.event.status, order is not None, len(events),
+            version,
+        )  # fmt: skip
 
     def _order(self, event: OrderEvent) -> OrderRow | None:
         dkey = dkey_of(self._store.store_id, event.customer_id)
@@ -281,27 +277,31 @@ class _Desk:
         order = replace(order, program_revision=self._program.revision)
         if not self._program.is_on:
             return order
-        tags, level = self._tags_and_level(order)
-        rule = best(self._rules, of.event.channel, tags, level)
+        rule = self._best(order, of.event.channel)
         if rule is None:
             return order
         return replace(order, rule_id=rule.rule_id, rule_revision=rule.revision)
 
-    def _tags_and_level(self, order: OrderRow) -> tuple[frozenset[str], str]:
-        if not self._has_limits:
-            return frozenset(), ""
-        customer = customers.find(self._tx, self._store.store_id, order.customer_id)
-        if customer is None:
-            return frozenset(), ""
-        return tags_of(customer), customer.level
+    def _best(self, order: OrderRow, channel: str) -> Rule | None:
+        customer = None
+        if self._has_limits:
+            customer = customers.find(self._tx, self._store.store_id, order.customer_id)
+        who = (channel, "", "") if customer is None else (channel, customer.tags, customer.level)
+        if who not in self._best_rules:
+            tags = frozenset[str]() if customer is None else tags_of(customer)
+            self._best_rules[who] = best(self._rules, channel, tags, who[2])
+        return self._best_rules[who]
 
     def _matched(self, order: OrderRow, events: Sequence[OrderEvent], of: Standing) -> OrderRow:
         """Which hold the order uses: its cart's, or where it names none, the customer's hold for
         the discount that it was given. A person is told where that is not as it should be."""
         if order.hold != NO_HOLD or not of.is_placed:
             return order
-        latest = sorted(events, key=lambda event: (event.instant, event.rank, event.digest()))
-        said = next((one for one in reversed(latest) if one.cart or one.redemption), None)
+        said = max(
+            (one for one in events if one.cart or one.redemption),
+            key=lambda one: (one.instant, one.rank, one.digest()),
+            default=None,
+        )
         if said is None:
             return order
         hold, trouble = self._hold_of(order, said)
@@ -344,18 +344,17 @@ class _Desk:
         else:
             rows = self._tx.rows(
                 _HOLDS_OF_DISCOUNT, **named, discount=said.redemption,
-                since=self._now - _MATCHED_FOR_US,
+                since=self._now - _MATCHED_FOR_US, now=self._now,
             )  # fmt: skip
         return [hold_from(row) for row in rows]
 
     # -- what it comes to -----------------------------------------------------------------------
     def _command(self, order: OrderRow, of: Standing, count: int) -> Order:
         program = self._program_at(order.program_revision)
-        earned = kept = 0
+        in_all = kept = 0
         if order.rule_id != _NO_RULE:
             rule = self._rule_at(order.rule_id, order.rule_revision)
-            earned = earned_in_all(of, program, rule, order.discount)
-            kept = earned_kept(of, program, rule, order.discount)
+            in_all, kept = earned(of, program, rule, order.discount)
         placed_at = min(of.placed_at, self._now)
         delivered_at = None if of.delivered_at is None else min(of.delivered_at, self._now)
         return Order(
@@ -364,7 +363,7 @@ class _Desk:
             origin=SYSTEM,
             key=f"order:{order.order_key}:{count}",
             order_key=order.order_key,
-            earned=earned,
+            earned=in_all,
             kept=kept,
             granted_at=placed_at,
             matures_at=program.matures_at(placed_at, delivered_at),
@@ -373,7 +372,7 @@ class _Desk:
             rule_revision=order.rule_revision,
             hold=order.hold,
             redeemed=order.redeemed,
-            returned=given_back(of, order.redeemed),
+            returned=given_back(of, order.redeemed) if order.redeemed else 0,
             undone_at=of.undone_at or 0,
             grace_us=program.grace_days * DAY_US,
             is_forgiving=program.owed == "forgive",
@@ -400,7 +399,7 @@ def _with_trouble(order: OrderRow, trouble: str) -> OrderRow:
     return replace(order, troubles=f"{order.troubles} {trouble}".strip())
 
 
-# -- for a person ----------------------------------------------------------------------------------
+# -- what is known of one --------------------------------------------------------------------------
 def find(tx: Transaction, store_id: int, order_key: str) -> OrderRow | None:
     """The order of that number."""
     customer_id = customers.find_by(tx, store_id, "order", order_key)
@@ -418,76 +417,3 @@ def events_of(tx: Transaction, order: OrderRow) -> list[KnownEvent]:
         _EVENTS, KnownEvent,
         dkey=order.dkey, customer_id=order.customer_id, order_key=order.order_key,
     )  # fmt: skip
-
-
-def in_need(tx: Transaction, store_id: int, most: int) -> list[OrderRow]:
-    """The orders of a store that need a person, the latest first."""
-    return tx.all(
-        _IN_NEED, OrderRow,
-        dkey_from=store_id * BUCKETS, dkey_until=(store_id + 1) * BUCKETS, limit=most,
-    )  # fmt: skip
-
-
-def attend(tx: Transaction, order: OrderRow, by: str) -> bool:
-    """A person has looked after an order; whether it needed that."""
-    return bool(
-        tx.run(
-            _ATTEND,
-            dkey=order.dkey,
-            customer_id=order.customer_id,
-            order_key=order.order_key,
-            by=by,
-        )
-    )
-
-
-class RefusedOrder(msgspec.Struct, frozen=True):
-    """What came as an order and could not be taken in, as it came; `times` it came, and the code
-    and fields of the last refusal. It stands outside the books and may hold personal data."""
-
-    dkey: int
-    digest: bytes
-    source: str
-    code: str
-    fields: str
-    body: bytes
-    times: int
-    first_at: Instant
-    last_at: Instant
-    attended_by: str
-
-
-def keep_refused(
-    tx: Transaction, store_id: int, source: str, code: str, fields: str, body: bytes, most: int,
-    now: Instant,
-) -> bool:  # fmt: skip
-    """Keep what could not be taken in, for a person to look at; the same again is only counted.
-
-    Where `most` wait already, nothing is kept and the caller must say so to its shop, which sends
-    it again: whether it was kept.
-    """
-    digest = blake2b(body, digest_size=16).digest()
-    dkey = store_id * BUCKETS + digest[0] % BUCKETS
-    bounds = {"dkey_from": store_id * BUCKETS, "dkey_until": (store_id + 1) * BUCKETS}
-    (count,) = tx.rows(_COUNT_REFUSED, **bounds)[0]
-    if count >= most:
-        return False
-    tx.run(
-        _KEEP_REFUSED, dkey=dkey, digest=digest, source=source, code=code, fields=fields,
-        body=body, now=now,
-    )  # fmt: skip
-    return True
-
-
-def refused(tx: Transaction, store_id: int, most: int) -> list[RefusedOrder]:
-    """The refused orders of a store that nobody has looked after, the latest first."""
-    return tx.all(
-        _REFUSED, RefusedOrder,
-        dkey_from=store_id * BUCKETS, dkey_until=(store_id + 1) * BUCKETS, limit=most,
-    )  # fmt: skip
-
-
-def attend_refused(tx: Transaction, store_id: int, digest: bytes, by: str) -> bool:
-    """A person has looked after a refused order; whether there was one."""
-    dkey = store_id * BUCKETS + digest[0] % BUCKETS
-    return bool(tx.run(_ATTEND_REFUSED, dkey=dkey, digest=digest, by=by))

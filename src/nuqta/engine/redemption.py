@@ -20,7 +20,7 @@ from nuqta.ledger.commands import Answer, Release, Reserve
 from nuqta.ledger.holds import Hold
 from nuqta.ledger.instants import SECOND_US, Instant
 from nuqta.loyalty.money import Minor
-from nuqta.loyalty.redemption import Method, MethodWish, quote
+from nuqta.loyalty.redemption import FIXED, Method, MethodWish, quote
 from nuqta.refusals import Refusal
 from nuqta.storage.rows import hold_from
 from nuqta.storage.sqlite import Transaction
@@ -113,7 +113,8 @@ def _revised(
 # -- carts -----------------------------------------------------------------------------------------
 class CartWish(msgspec.Struct, frozen=True):
     """A customer wants a method applied to a cart. `basket` is its worth in minor units, None where
-    the caller does not know it: then the method's own discount is set aside for."""
+    the caller does not know it: then the hold is for the method's own discount, and for 0, which is
+    unknown, where that is a percentage."""
 
     customer_id: int
     cart: str
@@ -157,7 +158,8 @@ def apply(
     if answer.refusal is not None:
         return answer.refusal
     for hold in live_holds(tx, store.store_id, wish.customer_id):
-        if hold.cart == wish.cart:
+        is_same = hold.cart == wish.cart and hold.method_id == method.method_id
+        if is_same and hold.lapses_at > now:
             return hold
     return refusals.HOLD_ENDED  # a replay of a call whose hold has ended since
 
@@ -167,7 +169,7 @@ def _discount(method: Method, basket: Minor | None) -> Minor | Refusal:
         return quote(method, basket)
     if not method.is_active:
         return refusals.METHOD_NOT_FOUND
-    return method.discount
+    return method.discount if method.rule_type == FIXED else 0
 
 
 def remove(

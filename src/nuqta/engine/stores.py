@@ -8,13 +8,19 @@ import msgspec
 
 from nuqta import refusals
 from nuqta.engine.ids import new_id
-from nuqta.ledger.instants import POINTS_MAX, Instant
+from nuqta.ledger.instants import POINTS_MAX, Instant, Points
 from nuqta.loyalty import program as programs
 from nuqta.loyalty.cashback import Rule
-from nuqta.loyalty.customers import checked_name
+from nuqta.loyalty.customers import checked_name, checked_tag, tags_text
 from nuqta.loyalty.dates import zone_of
-from nuqta.loyalty.money import MINOR_MAX, decimals_of, is_currency
-from nuqta.loyalty.program import DAYS_MAX, Program
+from nuqta.loyalty.money import MINOR_MAX, Minor, decimals_of, is_currency
+from nuqta.loyalty.program import (
+    DAYS_MAX,
+    EARN_AT,
+    GRACE_DAYS_MAX,
+    HOLD_MINUTES_MAX,
+    Program,
+)
 from nuqta.refusals import Refusal
 from nuqta.storage.sqlite import Transaction
 from nuqta.storage.statements import statement
@@ -141,16 +147,17 @@ def rules_of(tx: Transaction, store_id: int) -> list[Rule]:
 
 
 def rule_for(tx: Transaction, store_id: int, channel: str) -> Rule | None:
-    """The active rule of a channel."""
-    rules = [rule for rule in rules_of(tx, store_id) if rule.channel == channel and rule.is_active]
-    return rules[0] if rules else None
+    """The active rule of a channel that is for everybody: the oldest, where there are several."""
+    everybody = [rule for rule in rules_of(tx, store_id) if not rule.limited_to and not rule.level]
+    return next((rule for rule in everybody if rule.channel == channel and rule.is_active), None)
 
 
 class ProgramWish(msgspec.Struct, frozen=True):
     """What is to change in a program; None leaves as it is.
 
     `earn_points` 1 ... POINTS_MAX and `earn_amount` 1 ... MINOR_MAX (minor units) set the online
-    rule. Raises ValueError, with a sentence, for what cannot be.
+    rule that the store began with. The rest is as in `Program`. Raises ValueError, with a sentence,
+    for what cannot be.
     """
 
     is_on: bool | None = None
@@ -160,6 +167,11 @@ class ProgramWish(msgspec.Struct, frozen=True):
     maturity_from: str | None = None
     expiry_days: int | None = None
     owed: str | None = None
+    earn_at: str | None = None
+    with_shipping: bool | None = None
+    without_tax: bool | None = None
+    hold_minutes: int | None = None
+    grace_days: int | None = None
 
     def __post_init__(self) -> None:
         for name, least, most in (
@@ -167,16 +179,21 @@ class ProgramWish(msgspec.Struct, frozen=True):
             ("earn_amount", 1, MINOR_MAX),
             ("maturity_days", 0, DAYS_MAX),
             ("expiry_days", 0, DAYS_MAX),
+            ("hold_minutes", 1, HOLD_MINUTES_MAX),
+            ("grace_days", 0, GRACE_DAYS_MAX),
         ):
-            value = getattr(self, name)
-            if value is not None and not least <= value <= most:
-                raise ValueError(
-                    f"{name.replace('_', ' ')} is a whole number from {least} to {most}"
-                )
+            _check_whole(name, getattr(self, name), least, most)
         if self.maturity_from not in (None, "placed", "delivered"):
             raise ValueError(f"points mature from placed or delivered, not {self.maturity_from!r}")
         if self.owed not in (None, "owe", "forgive"):
             raise ValueError(f"what is owed is owe or forgive, not {self.owed!r}")
+        if self.earn_at not in (None, *EARN_AT):
+            raise ValueError(f"orders earn at {', '.join(EARN_AT)}, not {self.earn_at!r}")
+
+
+def _check_whole(name: str, value: int | None, least: int, most: int) -> None:
+    if value is not None and not least <= value <= most:
+        raise ValueError(f"{name.replace('_', ' ')} is a whole number from {least} to {most}")
 
 
 def change_program(
@@ -186,11 +203,15 @@ def change_program(
     before = program_of(tx, store_id)
     changes: dict[str, Any] = {
         name: getattr(wish, name)
-        for name in ("maturity_days", "maturity_from", "expiry_days", "owed")
+        for name in (
+            "maturity_days", "maturity_from", "expiry_days", "owed", "earn_at", "hold_minutes",
+            "grace_days",
+        )
         if getattr(wish, name) is not None
-    }
-    if wish.is_on is not None:
-        changes["is_on"] = int(wish.is_on)
+    }  # fmt: skip
+    for name in ("is_on", "with_shipping", "without_tax"):
+        if getattr(wish, name) is not None:
+            changes[name] = int(getattr(wish, name))
     after = msgspec.structs.replace(before, **changes)
     if after != before:
         after = msgspec.structs.replace(
@@ -200,14 +221,95 @@ def change_program(
     if wish.earn_points is None and wish.earn_amount is None:
         return
     rule = next(rule for rule in rules_of(tx, store_id) if rule.channel == "online")
-    changed = msgspec.structs.replace(
-        rule,
-        points_rewarded=wish.earn_points or rule.points_rewarded,
-        amount_to_spend=wish.earn_amount or rule.amount_to_spend,
-        is_active=1,
+    change_rule(
+        tx, store_id, rule.rule_id, RuleWish(wish.earn_points, wish.earn_amount, True), now, by
     )
-    if changed != rule:
-        changed = msgspec.structs.replace(
-            changed, revision=rule.revision + 1, changed_at=now, changed_by=by
-        )
-        tx.run(_ADD_RULE, **msgspec.structs.asdict(changed))
+
+
+class RuleWish(msgspec.Struct, frozen=True):
+    """What a cashback rule is to be; None leaves as it is, or as a new rule begins.
+
+    `points_rewarded` 1 ... POINTS_MAX for each `amount_to_spend` 1 ... MINOR_MAX (minor units).
+    `tags` (at most 100) and `level` limit the rule to customers who have one of these tags, and
+    that level; () and "" are for everybody. `level_name` is what people call the level. Raises
+    ValueError, with a sentence, for what cannot be.
+    """
+
+    points_rewarded: Points | None = None
+    amount_to_spend: Minor | None = None
+    is_active: bool | None = None
+    tags: tuple[str, ...] | None = None
+    level: str | None = None
+    level_name: str | None = None
+
+    def __post_init__(self) -> None:
+        _check_whole("points_rewarded", self.points_rewarded, 1, POINTS_MAX)
+        _check_whole("amount_to_spend", self.amount_to_spend, 1, MINOR_MAX)
+        tags_text(self.tags or ())
+        if self.level:
+            checked_tag(self.level)
+        if self.level_name:
+            checked_name(self.level_name)
+
+    def changes(self) -> dict[str, Any]:
+        """The fields of a rule that it sets, as they are kept."""
+        changes: dict[str, Any] = {
+            name: value.strip() if isinstance(value, str) else value
+            for name, value in msgspec.structs.asdict(self).items()
+            if value is not None
+        }
+        if self.tags is not None:
+            changes["tags"] = tags_text(self.tags)
+        if self.is_active is not None:
+            changes["is_active"] = int(self.is_active)
+        if self.level == "":
+            changes["level_name"] = ""  # the name goes with what it names
+        return changes
+
+
+def add_rule(
+    tx: Transaction,
+    store_id: int,
+    channel: str,
+    wish: RuleWish,
+    rules_max: int,
+    now: Instant,
+    by: str,
+) -> Rule | Refusal:
+    """A new cashback rule, active at once unless the wish says otherwise. Refuses too many.
+
+    Raises ValueError for a channel that is neither online nor pos, and a wish without a rate.
+    """
+    if channel not in ("online", "pos"):
+        raise ValueError(f"a rule is for online or pos, not {channel[:40]!r}")
+    if wish.points_rewarded is None or wish.amount_to_spend is None:
+        raise ValueError("a rule needs the points it rewards and the amount to spend for them")
+    if len(rules_of(tx, store_id)) >= rules_max:
+        return refusals.TOO_MANY_RULES
+    rule = Rule(
+        store_id, str(uuid.uuid4()), 1, channel, str(new_id()), wish.points_rewarded,
+        wish.amount_to_spend, 1, now, now, by,
+    )  # fmt: skip
+    rule = msgspec.structs.replace(rule, **wish.changes())
+    tx.run(_ADD_RULE, **msgspec.structs.asdict(rule))
+    return rule
+
+
+def change_rule(
+    tx: Transaction, store_id: int, rule_id: str, wish: RuleWish, now: Instant, by: str
+) -> Rule | Refusal:
+    """A rule is something else from now on, as a new revision where anything changes.
+
+    Awards keep the revision by which they were made. Refuses an unknown rule, and another store's.
+    """
+    before = next((rule for rule in rules_of(tx, store_id) if rule.rule_id == rule_id), None)
+    if before is None:
+        return refusals.RULE_NOT_FOUND
+    after = msgspec.structs.replace(before, **wish.changes())
+    if after == before:
+        return before
+    after = msgspec.structs.replace(
+        after, revision=before.revision + 1, changed_at=now, changed_by=by
+    )
+    tx.run(_ADD_RULE, **msgspec.structs.asdict(after))
+    return after

@@ -148,7 +148,7 @@ class Books:
 
         What of it has matured or expired by now, because it was learned late, does so at once.
         """
-        now = stamp.now
+        now, due = stamp.now, self.next_change_at
         waits = lot.matures_at > lot.granted_at
         lot = self.open(replace(lot, is_pending=int(waits)))
         source = "issued" if move == "earn" else "adjusted_in"
@@ -160,6 +160,8 @@ class Books:
             self.mature(lot.lot, lot.matures_at, stamp)
         if lot.expires_at <= now:
             self._expire(lot.lot, lot.expires_at, stamp)
+        # What fell due of it has been booked: the next command must not look for it again.
+        self.next_change_at = min(due, self.lots[lot.lot].next_change_at)
 
     def open(self, lot: Lot) -> Lot:
         """Give a new lot the next number."""
@@ -192,9 +194,7 @@ class Books:
                 if target == "held"
                 else replace(lot, left=lot.left - part)
             )
-            self.book(
-                move, "available", target, part, lot.lot, stamp, hold=hold, undoes=undoes
-            )
+            self.book(move, "available", target, part, lot.lot, stamp, hold=hold, undoes=undoes)
             taken.append((lot.lot, part))
             points -= part
             if not points:

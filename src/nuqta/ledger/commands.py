@@ -8,7 +8,7 @@ Source: design, ledger, section 6.
 """
 
 from hashlib import blake2b
-from typing import Final, TypeAlias
+from typing import ClassVar, Final, TypeAlias
 
 import msgspec
 
@@ -30,6 +30,10 @@ class _Command(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     is_keyed: bool = True
     """Whether the caller gave the key, and so may come back for its refusal."""
 
+    has_receipt: ClassVar[bool] = True
+    """Whether it is remembered under its key. What is due once, or known by its own events, is
+    not."""
+
     @property
     def account(self) -> AccountKey:
         """(dkey, customer id) of the one account that the command may touch."""
@@ -46,6 +50,8 @@ class Order(_Command, frozen=True, gc=False, kw_only=True, tag=True):
     at most `grace_us` where their own have expired. Where points are gone, the program bears them
     if it `is_forgiving`, else they are owed. Source: design, ledger, section 5.
     """
+
+    has_receipt: ClassVar[bool] = False
 
     order_key: str
     earned: Points
@@ -103,9 +109,13 @@ class Settle(_Command, frozen=True, gc=False, kw_only=True, tag=True):
     """Book what time alone has changed: lots that matured or expired, holds that lapsed. Twice is
     once."""
 
+    has_receipt: ClassVar[bool] = False
+
 
 class Remind(_Command, frozen=True, gc=False, kw_only=True, tag=True):
     """Tell once that a lot expires within `within_us`; nothing where it does not, or is empty."""
+
+    has_receipt: ClassVar[bool] = False
 
     lot: int
     within_us: int
@@ -117,11 +127,10 @@ _encoder = msgspec.json.Encoder(order="deterministic")
 
 
 def digest_of(command: Command) -> bytes:
-    """16 bytes that differ when the content of two commands differs, whoever sent them."""
+    """16 bytes that differ when the content of two commands differs, whoever sent them; none for a
+    command that keeps no receipt."""
     content: object
     match command:
-        case Order():
-            content = ("order", command.order_key, command.earned, command.kept)
         case Reserve():
             content = ("reserve", command.cart, command.method_id, command.points, command.discount)
         case Release():
@@ -130,10 +139,8 @@ def digest_of(command: Command) -> bytes:
             content = ("adjust", command.points, command.expires_at, command.reason)
         case Spend():
             content = ("spend", command.points, command.reason)
-        case Settle():
-            content = ("settle",)
-        case Remind():
-            content = ("remind", command.lot)
+        case Order() | Settle() | Remind():
+            return b""
     return blake2b(_encoder.encode(content), digest_size=16).digest()
 
 

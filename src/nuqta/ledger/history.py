@@ -204,8 +204,6 @@ def _undated(lot: Lot, waited: Transfer | None) -> Lot:
     if waited is None:
         return lot
     if waited.move != "mature":
-        return msgspec.structs.replace(
-            lot, matures_at=max(lot.matures_at, waited.effective_at + 1)
-        )
+        return msgspec.structs.replace(lot, matures_at=max(lot.matures_at, waited.effective_at + 1))
     is_by_time = waited.origin == SYSTEM and waited.key == f"mature:{lot.lot}"
     return msgspec.structs.replace(lot, matures_at=waited.effective_at if is_by_time else NEVER)

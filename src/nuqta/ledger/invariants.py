@@ -31,6 +31,8 @@ _UNDOES = {
 _MUST_UNDO = frozenset({"cancel", "reinstate", "return"})
 _WITHOUT_LOT = frozenset({"owe", "forgive", "reinstate", "return"})
 """Moves that need not touch a lot, because a debt or the program bears them."""
+_DUE = ("mature:", "expire:", "lapse:")
+"""How the keys begin of what time alone has done."""
 
 
 def violations(
@@ -216,13 +218,18 @@ def _keys(transfers: Sequence[Transfer], receipts: Iterable[Receipt]) -> Iterato
         remaining.discard((receipt.origin, receipt.key))
         if receipt.refusal and booked:
             yield f"I6: {receipt.key} was refused and has an effect"
-        # What fell due is booked with a command too, even where that itself has nothing to book.
-        first = receipt.version - receipt.booked + 1
-        with_it = transfers[first - 1 : receipt.version]
-        if any(not first <= version <= receipt.version for version in booked) or any(
-            line.origin != SYSTEM and (line.origin, line.key) != (receipt.origin, receipt.key)
-            for line in with_it
-        ):
+        if receipt.booked and not _are_its(receipt, booked, transfers):
             yield f"I6: the receipt of {receipt.key} names other transfers than it booked"
     for key in sorted(remaining):
         yield f"I6: transfers of {key} have no receipt"
+
+
+def _are_its(receipt: Receipt, booked: Sequence[int], transfers: Sequence[Transfer]) -> bool:
+    """Whether the versions that a receipt names are those of its key, and else of what fell due
+    before it: which may be all, where a cart had lapsed that was to be emptied."""
+    lines = transfers[receipt.version - receipt.booked : receipt.version]
+    others = sum(line.origin == SYSTEM and line.key.startswith(_DUE) for line in lines)
+    own = [
+        line.version for line in lines if line.origin == receipt.origin and line.key == receipt.key
+    ]
+    return own == list(booked) and len(own) + others == receipt.booked

@@ -120,7 +120,7 @@ def _decide_one(
 ) -> Answer:
     books = open_books[command.account]
     digest = digest_of(command)
-    known = seen.get(receipt_key(command))
+    known = seen.get(receipt_key(command)) if command.has_receipt else None
     if known is not None:
         if known.digest != digest:
             receipt = _receipt(command, digest, books, books.version, refusals.KEY_CONFLICT, clock)
@@ -238,8 +238,8 @@ def _adjust(command: Adjust, books: Books, stamp: Stamp) -> Refusal | None:
 
 
 def _is_remembered(command: Command, refusal: Refusal | None) -> bool:
-    if isinstance(command, Settle | Remind | Order):
-        return False  # due once, told once, and an order's events are known by their own digests
+    if not command.has_receipt:
+        return False
     return refusal is None or (command.is_keyed and command.origin != SYSTEM)
 
 

@@ -51,9 +51,10 @@ MOVES: Final[dict[str, frozenset[tuple[str, str]]]] = {
     "forgive": frozenset({("forgiven", "cancelled"), ("forgiven", "redeemed")}),
 }  # fmt: skip
 """Beyond the design's table: points of an order that had expired unspent are cancelled from where
-they went; so is what an order had given back and takes again, or what turns out to have matured in
-time to repay a debt; a cancellation that is itself undone is reinstated to where it took from; and points that
-an order redeemed though they were gone are owed, or borne by the program (decision 6)."""
+they went, and so is what an order gave back and takes again, or what turns out to have matured in
+time to repay a debt; a cancellation that is itself undone is reinstated to where it took from; and
+points that an order redeemed though they were gone are owed, or borne by the program (decision 7).
+"""
 
 NO_LOT: Final = 0
 """The lot of a transfer that touches none (owe, forgive); lots are numbered from 1."""

@@ -35,12 +35,11 @@ class Rule(msgspec.Struct, frozen=True):
     level: str = ""
     level_name: str = ""
 
-    def points_for(self, base: Fraction | Minor) -> Points:
-        """Points for a base in minor units: floor(base x points_rewarded / amount_to_spend).
-
-        A base may be a part of a minor unit; only the points are floored.
+    def points_for(self, base: Minor, parts: int = 1) -> Points:
+        """Points for a base of base / parts minor units: floor(base x points_rewarded /
+        (parts x amount_to_spend)); only the points are floored.
         """
-        return base * self.points_rewarded // self.amount_to_spend
+        return base * self.points_rewarded // (parts * self.amount_to_spend)
 
     @property
     def limited_to(self) -> frozenset[str]:

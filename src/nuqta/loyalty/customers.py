@@ -4,6 +4,7 @@ Names and addresses are personal data: they stay in the customer's row and never
 """
 
 import re
+from collections.abc import Iterable
 from typing import Final
 
 import msgspec
@@ -14,6 +15,10 @@ ID_MAX: Final = 2**53 - 1
 """The largest id: JSON's safe integers."""
 NAME_LENGTH_MAX: Final = 200
 EMAIL_LENGTH_MAX: Final = 254
+TAGS_MAX: Final = 100
+"""The most tags of a customer, and of a cashback rule."""
+TAG_LENGTH_MAX: Final = 128
+"""The most characters of a tag, and of a level's id."""
 
 _EMAIL = re.compile(
     r"[^\s@\x00-\x1f\x7f<>(),;:\"\[\]\\]+@[^\s@\x00-\x1f\x7f<>(),;:\"\[\]\\]+\.[^\s@.]+"
@@ -93,6 +98,31 @@ def canonical_mobile(text: str, country_code: str = "") -> str:
             f"the mobile number {text[:40]!r} lacks its country: give it with its country code"
         )
     return digits
+
+
+def checked_tag(text: str) -> str:
+    """A tag or the id of a level: 1 ... 128 characters without control characters, trimmed.
+
+    Raises ValueError, with a sentence, for anything else.
+    """
+    tag = text.strip()
+    if not 1 <= len(tag) <= TAG_LENGTH_MAX or _CONTROL.search(tag):
+        raise ValueError(
+            f"{text[:40]!r} is no tag or level: 1 to {TAG_LENGTH_MAX} characters and no control"
+            " characters"
+        )
+    return tag
+
+
+def tags_text(tags: Iterable[str]) -> str:
+    """Tags as they are kept: a JSON list, sorted, each once; "" for none.
+
+    Raises ValueError, with a sentence, for a text that is no tag, and for more than TAGS_MAX.
+    """
+    checked = sorted({checked_tag(tag) for tag in tags})
+    if len(checked) > TAGS_MAX:
+        raise ValueError(f"there may be at most {TAGS_MAX} tags, not {len(checked)}")
+    return msgspec.json.encode(checked).decode() if checked else ""
 
 
 def tags_of(customer: Customer) -> frozenset[str]:

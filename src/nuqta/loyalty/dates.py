@@ -65,3 +65,9 @@ def format_instant(instant: Instant) -> str:
     """ISO 8601 in UTC with six decimals and Z, as the contract writes instants."""
     moment = _EPOCH + timedelta(microseconds=instant)
     return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond:06}Z"
+
+
+def format_local(instant: Instant, zone: str) -> str:
+    """A date and time of day as people of that time zone read them, to the minute."""
+    moment = (_EPOCH + timedelta(microseconds=instant)).astimezone(zone_of(zone))
+    return moment.strftime("%Y-%m-%d %H:%M")

@@ -16,7 +16,7 @@ import msgspec
 
 from nuqta import refusals
 from nuqta.ledger.instants import Instant
-from nuqta.loyalty.customers import checked_id
+from nuqta.loyalty.customers import TAGS_MAX, checked_id
 from nuqta.loyalty.dates import parse_instant
 from nuqta.loyalty.money import MINOR_MAX, Minor, exact_amount, minor_of
 from nuqta.loyalty.orders import STATUSES, OrderEvent, checked_number
@@ -28,8 +28,6 @@ QUANTITY_MAX: Final = 10**9
 """The largest quantity of one line."""
 TEXT_LENGTH_MAX: Final = 128
 """The most characters of a text that names something: a cart, a line, a tag, a level."""
-TAGS_MAX: Final = 100
-"""The most tags of a customer."""
 FAULTS_MAX: Final = 100
 """The most faults that are told at once; the rest is found when these are mended."""
 

@@ -16,7 +16,6 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
-from fractions import Fraction
 from typing import Final
 
 import msgspec
@@ -172,9 +171,11 @@ def standing(events: Iterable[OrderEvent]) -> Standing:
 
     Raises ValueError where there is none.
     """
-    found = sorted(events, key=lambda event: (event.instant, event.rank, event.digest()))
+    found = list(events)
     if not found:
         raise ValueError("an order that nothing was told of")
+    if len(found) > 1:
+        found.sort(key=lambda event: (event.instant, event.rank, event.digest()))
     state = found[-1]
     returned: dict[str, int] = {}
     for event in found:
@@ -227,46 +228,48 @@ def _rank_reached(event: OrderEvent) -> int:
     return min(event.rank, _DELIVERED)
 
 
-def earned_in_all(of: Standing, program: Program, rule: Rule, discount: Minor) -> Points:
-    """The points that the order earns if nothing comes back, by that revision of the rule.
+def earned(of: Standing, program: Program, rule: Rule, discount: Minor) -> tuple[Points, Points]:
+    """The points that the order earns if nothing comes back, and those that its customer keeps
+    after what was returned or cancelled, by that revision of the rule.
 
     `discount` is what was paid with points, in minor units, 0 where the lines are already less by
-    it; no points are earned on it. The caller refuses more than POINTS_MAX.
+    it; no points are earned on it. Every line counts by the share of its quantity that was kept,
+    rounded half up to the minor unit. What is kept is never more than what is earned, never grows
+    with a return, and is 0 once all came back. The caller refuses more than POINTS_MAX.
     """
-    return rule.points_for(_base(of, program, discount))
-
-
-def earned_kept(of: Standing, program: Program, rule: Rule, discount: Minor) -> Points:
-    """The points that the order's customer keeps of them, after what was returned or cancelled.
-
-    Every line counts by the share of its quantity that was kept, rounded half up to the minor
-    unit. Never more than `earned_in_all`, and never grows with a return; 0 once all came back.
-    """
+    base, parts = earning_base(of, program, discount)
+    in_all = rule.points_for(base, parts)
     if of.is_undone or of.is_all_returned:
-        return 0
-    return rule.points_for(_base(of, program, discount) * _share_kept(of.lines))
+        return in_all, 0
+    if not any(line.returned for line in of.lines):
+        return in_all, in_all
+    kept, whole = _share_kept(of.lines)
+    return in_all, rule.points_for(base * kept, parts * whole)
 
 
-def _base(of: Standing, program: Program, discount: Minor) -> Fraction:
-    """The earning base in minor units, exactly: a discount takes its share of net amounts too."""
-    paid = sum(line.amount for line in of.lines)
-    base = Fraction(sum(line.net for line in of.lines) if program.without_tax else paid)
-    if paid:
-        base = base * (paid - min(discount, paid)) / paid
+def earning_base(of: Standing, program: Program, discount: Minor) -> tuple[int, int]:
+    """The earning base in minor units, as a fraction (above, below): exactly, because a discount
+    takes its share of net amounts too."""
+    paid = sum([line.amount for line in of.lines])
+    base = sum([line.net for line in of.lines]) if program.without_tax else paid
+    parts = 1
+    if discount and paid:
+        base, parts = base * (paid - min(discount, paid)), paid
     if program.with_shipping:
-        base += of.event.shipping_net if program.without_tax else of.event.shipping
-    return base
+        base += parts * (of.event.shipping_net if program.without_tax else of.event.shipping)
+    return base, parts
 
 
-def _share_kept(lines: Sequence[OrderLine]) -> Fraction:
+def _share_kept(lines: Sequence[OrderLine]) -> tuple[int, int]:
+    """What share of what was bought is kept, as a fraction (above, below)."""
     paid = sum(line.amount for line in lines)
     if not paid:  # nothing was paid for products: each piece counts alike
         bought = sum(line.quantity for line in lines)
-        return Fraction(bought - sum(line.returned for line in lines), bought)
+        return bought - sum(line.returned for line in lines), bought
     back = sum(
         (2 * line.amount * line.returned + line.quantity) // (2 * line.quantity) for line in lines
     )
-    return Fraction(paid - back, paid)
+    return paid - back, paid
 
 
 def given_back(of: Standing, redeemed: Points) -> Points:

@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import Any, Final
 
 from nuqta.ledger.instants import POINTS_MAX, Instant
-from nuqta.loyalty.customers import canonical_email, canonical_mobile, checked_name
+from nuqta.loyalty.customers import TAGS_MAX, canonical_email, canonical_mobile, checked_name
 from nuqta.loyalty.money import units_of
 from nuqta.loyalty.order_fields import (
     BAD_CHANNEL,
@@ -28,7 +28,6 @@ from nuqta.loyalty.order_fields import (
     QUANTITY_MAX,
     REDEMPTION_TOO_LARGE,
     RETURNED_TOO_MANY,
-    TAGS_MAX,
     UNKNOWN,
     BadOrder,
     Body,

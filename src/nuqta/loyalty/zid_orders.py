@@ -13,14 +13,13 @@ from fractions import Fraction
 from typing import Final
 
 from nuqta.ledger.instants import Instant
-from nuqta.loyalty.customers import canonical_email, canonical_mobile, checked_name
+from nuqta.loyalty.customers import TAGS_MAX, canonical_email, canonical_mobile, checked_name
 from nuqta.loyalty.money import Minor, exact_amount, units_of
 from nuqta.loyalty.order_fields import (
     BAD_AMOUNT,
     BAD_QUANTITY,
     LINE_TWICE,
     QUANTITY_MAX,
-    TAGS_MAX,
     WORDS,
     BadOrder,
     Body,

@@ -57,7 +57,7 @@ def load(tx: Transaction, commands: Sequence[Command]) -> Facts:
     # One call for all keys of a kind (measured: 2 µs a command less than a call for each).
     receipts = {
         (row[0], row[1], row[2], row[3]): Receipt(*row)
-        for row in tx.each(_RECEIPT, [receipt_key(command) for command in commands])
+        for row in tx.each(_RECEIPT, [receipt_key(one) for one in commands if one.has_receipt])
     }
     accounts = {account.key: account for account in map(account_from, tx.each(_ACCOUNT, keys))}
     lots: dict[AccountKey, list[Lot]] = {key: [] for key, one in accounts.items() if one.lots}

@@ -28,10 +28,9 @@ _taken = msgspec.json.Decoder(tuple[tuple[int, int], ...])
 
 def account_from(row: Sequence[Any]) -> Account:
     """The account in 18 numbers and their checksum. Raises Damaged where they disagree."""
-    numbers = row[:ACCOUNT_COLUMNS]
-    if _account_crc(numbers) != row[ACCOUNT_COLUMNS]:
-        raise Damaged(f"account {numbers[0]}/{numbers[1]} does not agree with its checksum")
-    return Account(*numbers)
+    if _account_crc(row) != row[ACCOUNT_COLUMNS]:
+        raise Damaged(f"account {row[0]}/{row[1]} does not agree with its checksum")
+    return Account(*row[:ACCOUNT_COLUMNS])
 
 
 def account_row(account: Account) -> tuple[int, ...]:
@@ -40,11 +39,11 @@ def account_row(account: Account) -> tuple[int, ...]:
     return (*numbers, _account_crc(numbers))
 
 
-def _account_crc(numbers: Sequence[int]) -> int:
+def _account_crc(row: Sequence[Any]) -> int:
     """Columns that came with a later schema count only where they say something, so that rows
     written before it keep their checksums."""
-    crc = crc32(_ACCOUNT.pack(*numbers[:17]))
-    return crc32(_ONE.pack(numbers[17]), crc) if numbers[17] else crc
+    crc = crc32(_ACCOUNT.pack(*row[:17]))
+    return crc32(_ONE.pack(row[17]), crc) if row[17] else crc
 
 
 def lot_from(row: Sequence[Any]) -> Lot:
@@ -60,10 +59,11 @@ def lot_row(lot: Lot) -> tuple[object, ...]:
     return (*fields, _lot_crc(fields))
 
 
-def _lot_crc(fields: Sequence[Any]) -> int:
-    crc = crc32(_LOT.pack(*fields[:10], fields[12]))
-    later = fields[13:16]
-    return crc32(_THREE.pack(*later), crc) if any(later) else crc
+def _lot_crc(row: Sequence[Any]) -> int:
+    crc = crc32(_LOT.pack(*row[:10], row[12]))
+    if row[13] or row[14] or row[15]:
+        return crc32(_THREE.pack(row[13], row[14], row[15]), crc)
+    return crc
 
 
 def hold_from(row: Sequence[Any]) -> Hold:

@@ -5,7 +5,7 @@ deeper or holds a name twice.
 """
 
 import json
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
@@ -47,7 +47,7 @@ def _json(body: bytes, depth_max: int) -> dict[str, Any] | Refusal:
             body.decode("utf-8"),
             object_pairs_hook=_no_name_twice,
             parse_constant=_no_number,
-            parse_float=Decimal,
+            parse_float=_decimal,
         )
         if b"\\u" in body:  # half of a pair is no character: it could be neither kept nor answered
             json.dumps(value, ensure_ascii=False, default=str).encode()
@@ -65,6 +65,13 @@ def _no_name_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_number(text: str) -> None:
     raise ValueError(f"{text} is no number")
+
+
+def _decimal(text: str) -> Decimal:
+    try:
+        return Decimal(text)
+    except InvalidOperation as error:  # which is no ValueError: the exponent passes its own limits
+        raise ValueError(f"{text[:40]} is no number") from error
 
 
 def _depth(body: bytes) -> int:

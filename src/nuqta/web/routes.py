@@ -52,6 +52,7 @@ class Route(msgspec.Struct, frozen=True):
     handler looks at them itself, or they are Zid's, where clients send more than is asked for.
     `paced_by` are fields by whose value the route's pace is counted, where no token says whose it
     is. `unreadable` is told of a body that cannot be decoded, and may have another answer to it.
+    A body that `is_long` has a limit of its own, ORDER_BYTES.
     """
 
     method: str
@@ -64,6 +65,7 @@ class Route(msgspec.Struct, frozen=True):
     paced_by: tuple[str, ...] = ()
     queries: tuple[str, ...] | None = None
     unreadable: "Unreadable | None" = None
+    is_long: bool = False
 
 
 Unreadable: TypeAlias = Callable[[Request, Refusal], Awaitable[Refusal]]

@@ -9,6 +9,8 @@ to the address that was checked, and to no second answer of the same name.
 import asyncio
 import re
 import socket
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
@@ -22,6 +24,11 @@ _NAT64: Final = IPv6Network("64:ff9b::/96")
 _COMPATIBLE: Final = IPv6Network("::/96")
 _SPECIAL: Final = (ip_network("192.0.0.0/24"), ip_network("64:ff9b:1::/48"))
 """Not global by their registry, though some versions of Python take parts of them for it."""
+
+
+_LOOKUPS: Final = ThreadPoolExecutor(64, "nuqta-lookup")
+"""Names are looked up apart from all other work: whoever owns a name may let the question wait,
+longer than the delivery that asked, and must not hold up the worker's lease with it."""
 
 
 class NotPublic(OSError):
@@ -42,6 +49,8 @@ def check(url: str, *, private: bool) -> Refusal | None:
         return TARGET_REFUSED
     has_user = "@" in parts.netloc
     if parts.scheme not in ("http", "https") or has_user or parts.fragment or port == 0:
+        return TARGET_REFUSED
+    if "%" in parts.netloc:  # an interface of this machine
         return TARGET_REFUSED
     address = _literal(host)
     if address is None and (parts.netloc.startswith("[") or _NAME.fullmatch(host) is None):
@@ -98,7 +107,9 @@ async def addresses(parts: SplitResult, *, private: bool) -> list[str]:
     port = parts.port or (443 if parts.scheme == "https" else 80)
     loop = asyncio.get_running_loop()
     try:
-        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        found = await loop.run_in_executor(
+            _LOOKUPS, partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+        )
     except UnicodeError as error:
         raise OSError("the name is not one that can be asked for") from error
     known = list(dict.fromkeys(str(place[4][0]) for place in found))

@@ -16,10 +16,10 @@ from typing import Final
 import httpx
 import msgspec
 
-from nuqta.engine import events, webhooks
 from nuqta.engine.engine import Engine
-from nuqta.engine.events import Placed
-from nuqta.engine.webhooks import Reached
+from nuqta.engine.outbox import events, webhooks
+from nuqta.engine.outbox.events import Placed
+from nuqta.engine.outbox.webhooks import Reached
 from nuqta.ledger.account import BUCKETS
 from nuqta.ledger.instants import SECOND_US, Instant
 from nuqta.storage.faults import StorageFault
@@ -69,6 +69,7 @@ class Deliveries:
         self.may_go_on = may_go_on
         self._luck = luck or random.Random()
         self._running: dict[tuple[int, int], asyncio.Task[None]] = {}
+        self._rests_until: dict[tuple[int, int], float] = {}  # after a fault of ours
 
     # -- lanes ------------------------------------------------------------------------------------
     def start_due(self) -> int:
@@ -86,12 +87,19 @@ class Deliveries:
                 break
             lane = Lane(*row)
             same = sum(webhook_id == lane.webhook_id for webhook_id, _ in self._running)
-            if lane.key in self._running or same >= share:
+            if lane.key in self._running or same >= share or self._rests(lane):
                 continue
             task = asyncio.create_task(self._run(lane))
             self._running[lane.key] = task
             started += 1
         return started
+
+    def _rests(self, lane: Lane) -> bool:
+        until = self._rests_until.get(lane.key, 0.0)
+        if asyncio.get_running_loop().time() < until:
+            return True
+        self._rests_until.pop(lane.key, None)
+        return False
 
     async def rest(self, seconds: float) -> None:
         """Wait until a lane has ended, or for so long."""
@@ -121,11 +129,19 @@ class Deliveries:
             async with post.client(self.engine.settings) as http:
                 await self._tell(lane, http)
         except StorageFault as fault:
+            self._rest_after_fault(lane)
             _log.error("webhook %d: %s", lane.webhook_id, fault)
         except Exception:
+            self._rest_after_fault(lane)
             _log.exception("webhook %d failed", lane.webhook_id)
         finally:
             del self._running[lane.key]
+
+    def _rest_after_fault(self, lane: Lane) -> None:
+        """What was sent may not have been noted: without a pause it would be sent again at once,
+        and again, for as long as the fault lasts."""
+        pause_s = self.engine.settings.webhook_pause_seconds
+        self._rests_until[lane.key] = asyncio.get_running_loop().time() + pause_s
 
     async def _tell(self, lane: Lane, http: httpx.AsyncClient) -> None:
         """Tell events one by one, until there is none, one fails, or the lane is not ours."""

@@ -5,6 +5,7 @@ the other side says is not ours to believe.
 """
 
 import asyncio
+import contextlib
 import hashlib
 import hmac
 import ssl
@@ -22,6 +23,8 @@ from nuqta.settings import Settings
 from nuqta.web import targets
 
 _ANSWER_BYTES_MAX: Final = 4_096
+_REST_S: Final = 1
+"""Seconds in which the rest of an answer, behind its head, is waited for."""
 _GONE: Final = 410
 _COME_BACK_LATER: Final = (429, 503)
 
@@ -102,12 +105,20 @@ async def _try(
         "POST", place, content=body, headers={**headers, "host": parts.netloc},
         extensions={"sni_hostname": name.rstrip(".")},
     ) as answer:  # fmt: skip
-        read = 0
-        async for part in answer.aiter_raw(_ANSWER_BYTES_MAX):
-            read += len(part)
-            if read >= _ANSWER_BYTES_MAX:
-                break
+        await _read_rest(answer)
         return _outcome(answer, now)
+
+
+async def _read_rest(answer: httpx.Response) -> None:
+    """A short body is read, so that the connection can serve the next event. The status is the
+    answer, whatever becomes of the rest."""
+    with contextlib.suppress(httpx.HTTPError, TimeoutError):
+        async with asyncio.timeout(_REST_S):
+            read = 0
+            async for part in answer.aiter_raw(_ANSWER_BYTES_MAX):
+                read += len(part)
+                if read >= _ANSWER_BYTES_MAX:
+                    break
 
 
 def _outcome(answer: httpx.Response, now: Instant) -> Outcome:

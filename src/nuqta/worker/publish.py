@@ -1,7 +1,7 @@
 """Positions: the events of each bucket get theirs, once their changes are committed."""
 
 from nuqta.engine.engine import Engine
-from nuqta.engine.events import next_unplaced, place
+from nuqta.engine.outbox.events import next_unplaced, place
 from nuqta.storage.sqlite import Transaction
 
 

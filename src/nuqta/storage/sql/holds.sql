@@ -25,13 +25,14 @@ WHERE dkey = :dkey AND customer_id = :customer_id AND cart = :cart AND order_key
 ORDER BY hold DESC;
 
 -- name: of_discount
--- The holds of a customer for a discount that no order has used, the live ones and the newest first.
+-- The holds of a customer for a discount that no order has used, the live ones and the newest first;
+-- behind them the live ones for a percentage, whose discount only its order knows.
 SELECT dkey, customer_id, hold, cart, method_id, points, discount, currency, reserved_at, lapses_at,
        taken, ending, captured, released, order_key, crc
 FROM holds
-WHERE dkey = :dkey AND customer_id = :customer_id AND discount = :discount AND order_key = ''
-  AND reserved_at > :since
-ORDER BY ending <> '', hold DESC;
+WHERE dkey = :dkey AND customer_id = :customer_id AND order_key = '' AND reserved_at > :since
+  AND (discount = :discount OR discount = 0 AND ending = '' AND lapses_at > :now)
+ORDER BY ending <> '', discount = 0, hold DESC;
 
 -- name: put
 -- A new hold, or how a known one has ended.

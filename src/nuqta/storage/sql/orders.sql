@@ -50,6 +50,10 @@ ON CONFLICT (dkey, digest) DO UPDATE
 SET times = refused_orders.times + 1, last_at = excluded.last_at, code = excluded.code,
     fields = excluded.fields, attended_by = '';
 
+-- name: waiting
+-- Whether that very order waits for a person already.
+SELECT times FROM refused_orders WHERE dkey = :dkey AND digest = :digest AND attended_by = '';
+
 -- name: refused
 -- store-wide: a person looks through the refused orders of a store, over all its buckets.
 SELECT dkey, digest, source, code, fields, body, times, first_at, last_at, attended_by

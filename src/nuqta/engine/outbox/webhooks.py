@@ -12,8 +12,8 @@ from typing import Any, Final
 import msgspec
 
 from nuqta import refusals
-from nuqta.engine import events
 from nuqta.engine.ids import new_id
+from nuqta.engine.outbox import events
 from nuqta.ledger.account import BUCKETS
 from nuqta.ledger.events import KINDS
 from nuqta.ledger.instants import Instant
