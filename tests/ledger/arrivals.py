@@ -16,14 +16,7 @@ from nuqta.ledger.commands import SYSTEM, Order, Reserve
 from nuqta.ledger.history import balance_of
 from nuqta.ledger.instants import DAY_US, SECOND_US, Instant
 from nuqta.loyalty.cashback import Rule
-from nuqta.loyalty.orders import (
-    OrderEvent,
-    OrderLine,
-    earned_in_all,
-    earned_kept,
-    given_back,
-    standing,
-)
+from nuqta.loyalty.orders import OrderEvent, OrderLine, earned, given_back, standing
 from nuqta.loyalty.program import Program, first
 from tests.ledger.paper import DAY_ZERO, KEY, Decide, Paper, adjust, earn, spend
 
@@ -106,11 +99,11 @@ def _command(
     of, program = standing(events), case.program
     number, redeemed = hold if hold and of.is_placed else (0, 0)
     earns = of.reached(program.earn_at)
+    in_all, kept = earned(of, program, _RULE, 0) if earns else (0, 0)
     return Order(
         dkey=KEY[0], customer_id=KEY[1], origin=SYSTEM, key=f"order:o:{len(events)}",
         order_key="o",
-        earned=earned_in_all(of, program, _RULE, 0) if earns else 0,
-        kept=earned_kept(of, program, _RULE, 0) if earns else 0,
+        earned=in_all, kept=kept,
         granted_at=of.placed_at, matures_at=program.matures_at(of.placed_at, of.delivered_at),
         expires_at=program.expires_at(of.placed_at), hold=number, redeemed=redeemed,
         returned=given_back(of, redeemed), undone_at=of.undone_at or 0,
