@@ -389,7 +389,7 @@ def ordered(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize("ended", [removed, lapsed, replaced, ordered])
-def test_a_key_whose_hold_has_ended_says_so_and_holds_nothing_anew(
+def test_a_key_whose_hold_has_ended_is_answered_as_then_and_holds_nothing_anew(
     shop: Shop, ended: Callable[[Shop], None]
 ) -> None:
     world, aisha, method = shop.world, shop.world.aisha, shop.method()
@@ -397,10 +397,25 @@ def test_a_key_whose_hold_has_ended_says_so_and_holds_nothing_anew(
     done(shop.add(aisha, "cart", method, key="k"))
     ended(shop)
     before = rows(world)
-    answer = shop.add(aisha, "cart", method, key="k")
-    assert (answer.status, answer.code) == (422, "ERROR_HOLD_ENDED")
+    done(shop.add(aisha, "cart", method, key="k"))
     assert rows(world) == before
     done(shop.add(aisha, "cart", method, key="another"))
+
+
+def test_a_key_is_answered_as_then_whatever_the_method_is_now(shop: Shop) -> None:
+    world, aisha, method = shop.world, shop.world.aisha, shop.method()
+    world.adjust(aisha, 100)
+    done(shop.add(aisha, "cart", method, key="k"))
+    world.engine.door.write_now(
+        "delete",
+        lambda tx: redemption.delete_method(
+            tx, shop.store.store_id, method.method_id, world.time.wall, "cli"
+        ),
+    )
+    before = rows(world)
+    done(shop.add(aisha, "cart", method, key="k"))
+    assert rows(world) == before
+    assert shop.add(aisha, "cart", method, key="new").code == "ERROR_METHOD_NOT_FOUND"
 
 
 def test_a_refusal_under_a_key_is_remembered(shop: Shop) -> None:

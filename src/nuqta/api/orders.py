@@ -97,7 +97,13 @@ async def _taken_in(
     def work(tx: Transaction) -> Taken | Refusal | Invalid:
         now = engine.clock.now()
         (outcome,) = orders.take_in(
-            tx, store, [decoded], now, origin, events_max=settings.order_events
+            tx,
+            store,
+            [decoded],
+            now,
+            origin,
+            events_max=settings.order_events,
+            facts_max=settings.order_kibibytes * 1_024,
         )
         if isinstance(outcome, Refusal):
             return _keep(tx, request, source, outcome)

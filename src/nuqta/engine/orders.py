@@ -47,6 +47,8 @@ _ADD_EVENT = statement("orders.add_event")
 _HOLDS_OF_CART = statement("holds.of_cart")
 _HOLDS_OF_DISCOUNT = statement("holds.of_discount")
 
+FACTS_MAX: Final = 4_194_304
+"""Characters that are kept of one order, where a caller has no setting for it."""
 _NO_RULE: Final = ""
 _MATCHED_FOR_US: Final = 30 * DAY_US
 """So far back a hold is looked for by its discount, where an order names no cart."""
@@ -111,6 +113,7 @@ class _Work(msgspec.Struct):
     status: str
     is_known: bool  # the order is
     events: int  # with this one
+    facts: int  # characters told before this one
     version: int | None  # of the account when the event was booked; None for one that is new
 
 
@@ -122,14 +125,16 @@ def take_in(
     origin: str,
     *,
     events_max: int,
+    facts_max: int = FACTS_MAX,
     only_first: bool = False,
 ) -> list[Taken | Refusal]:
     """Take in one event for each of some orders, all different; in the order of the arrivals.
 
     `only_first` refuses as a KEY_CONFLICT what tells something else of an order that is known.
-    Refuses ORDER_TOO_LONG past `events_max` events of one order, ORDER_OF_ANOTHER_CUSTOMER,
-    CURRENCY_MISMATCH, EFFECTIVE_IN_FUTURE, POINTS_OUT_OF_RANGE and BALANCE_TOO_LARGE; a refused
-    event leaves nothing but, where its customer was new, the customer.
+    Refuses ORDER_TOO_LONG past `events_max` events or `facts_max` characters told of one order,
+    ORDER_OF_ANOTHER_CUSTOMER, CURRENCY_MISMATCH, EFFECTIVE_IN_FUTURE, POINTS_OUT_OF_RANGE and
+    BALANCE_TOO_LARGE; a refused event leaves nothing but, where its customer was new, the
+    customer.
     """
     answered: dict[int, Taken | Refusal] = {}
     claims = _claimed(tx, store, arrivals, answered)
@@ -143,7 +148,7 @@ def take_in(
             answered[number] = _taken(work, work.version, is_replay=True)
         elif only_first and work.is_known:
             answered[number] = refusals.KEY_CONFLICT
-        elif work.events > events_max:
+        elif work.events > events_max or work.facts > facts_max:
             answered[number] = refusals.ORDER_TOO_LONG
         else:
             new[number] = work
@@ -245,8 +250,10 @@ class _Desk:
         attended_by = after.attended_by if troubles == before.troubles else ""
         after = replace(after, troubles=troubles, attended_by=attended_by, changed_at=self._now)
         command = self._command(after, of, len(events))
+        facts = sum(len(one.facts) for one in known.values())
         return _Work(
-            event, digest, claim, after, command, of.event.status, order is not None, len(events),
+            event, digest, claim, after, command, of.event.status, order is not None,
+            len(events), facts,
             version,
         )  # fmt: skip
 
