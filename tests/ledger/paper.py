@@ -33,6 +33,15 @@ class Paper:
         self.receipts: list[Receipt] = []
         self.notes: list[str] = []
 
+    def copy(self) -> "Paper":
+        """The same books, on a sheet of their own."""
+        other = Paper(self._decide)
+        other.account = self.account
+        other.lots, other.holds = dict(self.lots), dict(self.holds)
+        other.transfers, other.events = list(self.transfers), list(self.events)
+        other.receipts, other.notes = list(self.receipts), list(self.notes)
+        return other
+
     @property
     def open_lots(self) -> list[Lot]:
         return [lot for lot in self.lots.values() if lot.left]

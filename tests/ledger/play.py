@@ -1,140 +1,22 @@
-"""The play of the model against real books: random steps, and what must agree after each of them.
+"""The play of the model against real books: what must agree after each step, and at the end."""
 
-`Shelf` is one account on a real SQLite file, with the interface that `Paper` has; `play` moves
-either of them and the model, side by side.
-"""
-
-from collections.abc import Sequence
-from typing import Final, Protocol
-
-import msgspec
-from hypothesis import strategies as st
-
-from nuqta.engine.door import post
-from nuqta.ledger.account import Account
-from nuqta.ledger.commands import SYSTEM, Answer, Command
-from nuqta.ledger.history import Balance, at, balance_of, rebuild
+from nuqta.ledger.books import Books
+from nuqta.ledger.commands import SYSTEM, Command, Order, Release, Remind, Reserve
+from nuqta.ledger.history import Balance, balance_of, rebuild
 from nuqta.ledger.instants import DAY_US, NEVER, Instant
-from nuqta.ledger.invariants import violations
 from nuqta.ledger.lots import Lot
-from nuqta.ledger.posting import Outcome
-from nuqta.ledger.transfers import AccountKey, Transfer
+from nuqta.ledger.transfers import AccountKey
 from nuqta.refusals import KEY_CONFLICT
-from nuqta.storage import books
-from nuqta.storage.sqlite import Vault
-from tests.ledger.model import Model
-from tests.ledger.paper import DAY_ZERO, Paper, adjust, cancelling, earn, settle, spend
+from tests.ledger.model import Model, Wish
+from tests.ledger.order_model import move
+from tests.ledger.paper import DAY_ZERO, adjust, settle, spend
+from tests.ledger.shelves import Ledger
+from tests.ledger.steps import AnyStep, CartStep, OrderStep, Step
+from tests.ledger.told import Told, said
 
 
 class Disagreement(AssertionError):
     """The real books did something else than the model, or broke what always holds."""
-
-
-class Step(msgspec.Struct, frozen=True):
-    """One move: how far the clock goes first (µs), what, how many points, and days where needed."""
-
-    clock: int
-    what: str
-    points: int
-    mature: int = 0
-    expire: int | None = None
-    late: int = 0
-    key: str = ""
-
-
-_FORWARD = [DAY_US, 2 * DAY_US, 3 * DAY_US, 3 * DAY_US - 1, 7 * DAY_US, 30 * DAY_US, 1]
-_STAND_OR_BACK = [0, 0, -1, -DAY_US, -5 * DAY_US]
-_CLOCK = st.sampled_from(_FORWARD) | st.sampled_from(_STAND_OR_BACK)
-_POINTS = st.integers(1, 60)
-_KEY = st.sampled_from(["", "", "", "", "a", "b"])
-_EXPIRE = st.sampled_from([None, 0, 1, 3, 7, 30])
-
-STEPS: Final = st.integers(1, 60).flatmap(
-    lambda count: st.lists(
-        st.one_of(
-            st.builds(
-                Step, _CLOCK, st.just("earn"), _POINTS, st.sampled_from([0, 0, 1, 3, 7]), _EXPIRE,
-                st.sampled_from([0, 0, 0, 1, 5, 40, -1]), _KEY,
-            ),
-            st.builds(Step, _CLOCK, st.just("spend"), _POINTS, key=_KEY),
-            st.builds(Step, _CLOCK, st.just("add"), _POINTS, expire=_EXPIRE, key=_KEY),
-            st.builds(Step, _CLOCK, st.just("deduct"), _POINTS, key=_KEY),
-            st.builds(Step, _CLOCK, st.just("cancel"), _POINTS),
-            st.builds(Step, _CLOCK, st.sampled_from(["settle", "read"]), st.just(0)),
-        ),
-        min_size=count, max_size=count,
-    )
-)  # fmt: skip
-
-
-class Ledger(Protocol):
-    """What is played on."""
-
-    @property
-    def account(self) -> Account: ...
-    @property
-    def transfers(self) -> list[Transfer]: ...
-    def every_lot(self) -> list[Lot]: ...
-    def post(self, commands: Sequence[Command], clock: Instant) -> list[Answer]: ...
-    def cancel(self, points: int, key: str, clock: Instant) -> None: ...
-    def read(self, clock: Instant) -> Account: ...
-    def wrongs(self) -> list[str]: ...
-
-
-class Shelf:
-    """One account in an open vault."""
-
-    def __init__(self, vault: Vault, key: AccountKey) -> None:
-        self._vault = vault
-        self._key = key
-        vault.write("open", lambda tx: books.open_accounts(tx, [key]))
-
-    @property
-    def account(self) -> Account:
-        account = books.account(self._vault.reader(), self._key)
-        assert account is not None
-        return account
-
-    @property
-    def transfers(self) -> list[Transfer]:
-        return books.transfers(self._vault.reader(), self._key)
-
-    def every_lot(self) -> list[Lot]:
-        return books.all_lots(self._vault.reader(), self._key)
-
-    def post(self, commands: Sequence[Command], clock: Instant) -> list[Answer]:
-        return self._vault.write("post", lambda tx: post(tx, commands, clock))
-
-    def cancel(self, points: int, key: str, clock: Instant) -> None:
-        facts = books.load(self._vault.reader(), [settle(self._key)])
-        outcome = cancelling(facts, points, key, clock)
-        self._vault.write("cancel", lambda tx: books.record(tx, outcome))
-
-    def read(self, clock: Instant) -> Account:
-        with self._vault.snapshot() as tx:
-            account = books.account(tx, self._key)
-            assert account is not None
-            return at(account, books.open_lots(tx, account), clock)
-
-    def wrongs(self) -> list[str]:
-        with self._vault.snapshot() as tx:
-            account = books.account(tx, self._key)
-            assert account is not None
-            return list(violations(
-                account, books.transfers(tx, self._key), books.all_lots(tx, self._key),
-                books.receipts(tx, self._key),
-            ))  # fmt: skip
-
-
-class Sheet(Paper):
-    """Paper, as something that can be played on."""
-
-    def every_lot(self) -> list[Lot]:
-        return [self.lots[number] for number in sorted(self.lots)]
-
-    def cancel(self, points: int, key: str, clock: Instant) -> None:
-        outcome: Outcome = cancelling(self.facts(), points, key, clock)
-        self.write(outcome)
 
 
 class Game:
@@ -145,95 +27,200 @@ class Game:
         self.key = key
         self.model = Model()
         self.clock = DAY_ZERO + 100 * DAY_US
-        self.known: dict[str, tuple[object, str]] = {}
+        self.known: dict[str, tuple[object, str]] = {}  # by key: what was wished, what came of it
+        self.redeems: dict[str, tuple[int, int]] = {}  # by order: which hold, and how much of it
+        self.wish: Wish | None = None
         self.answers: list[tuple[Instant, Balance]] = []
+        self.told = Told()
 
-    def step(self, number: int, step: Step) -> None:
+    def step(self, number: int, step: AnyStep) -> None:
         """Move both, and compare."""
         self.clock += step.clock
         now = max(self.clock, self.ledger.account.recorded_at)
-        if step.what == "cancel":
-            self.ledger.cancel(step.points, f"cancel:{number}", self.clock)
-            self.model = self.model.at(now)
-            self.model.cancel(step.points)
-        elif step.what != "read":
-            self._command(number, step, now)
+        where = f"step {number}, {step}"
+        match step:
+            case OrderStep():
+                self._order(number, step, now, where)
+            case CartStep():
+                self._cart(number, step, now, where)
+            case Step(what="again"):
+                if self.wish is not None:
+                    self._move(self.wish, f"again:{number}", False, now, where)
+            case Step(what="remind"):
+                self._remind(step, now)
+            case Step(what="settle"):
+                self.ledger.post([settle(self.key)], self.clock)
+                self.model = self.model.at(now)
+            case Step(what="add" | "deduct" | "spend"):
+                self._by_hand(number, step, now, where)
+        self._compare(where)
+
+    def _compare(self, where: str) -> None:
         seen = max(self.clock, self.ledger.account.recorded_at)
-        expected = self.model.at(seen).shown()
-        balance = balance_of(self.ledger.read(self.clock))
-        shown = {name: getattr(balance, name) for name in expected}
-        _agree(shown, expected, f"step {number}, {step}")
-        _agree(self.ledger.wrongs(), [], f"step {number}, {step}")
+        model = self.model.at(seen)
+        expected, balance = model.shown(), balance_of(self.ledger.read(self.clock))
+        _agree({name: getattr(balance, name) for name in expected}, expected, where)
+        lots = [(lot.order_key, lot.left, lot.matures_at, lot.expires_at)
+                for lot in self._lots_at(seen) if lot.left]  # fmt: skip
+        _agree(lots, model.left(), where)
+        _agree(self.ledger.wrongs(), [], where)
+        self.told.hear(self.ledger.every_transfer())
+        _agree(said(self.ledger.every_event()), self.told.events, where)
         self.answers.append((seen, balance))
 
-    def _command(self, number: int, step: Step, now: Instant) -> None:
-        key = step.key or f"u{number}"
-        command, content = self._meant(step, key, now)
+    def _lots_at(self, now: Instant) -> list[Lot]:
+        books = Books(self.ledger.account, self.ledger.every_lot(), self.ledger.every_hold())
+        books.settle(now)
+        return list(books.lots.values())
+
+    # -- steps ----------------------------------------------------------------------------------
+    def _by_hand(self, number: int, step: Step, now: Instant, where: str) -> None:
+        key, points, model = step.key or f"u{number}", step.points, self.model.at(now)
+        expires_at = _end(now, step.expire)
+        match step.what:
+            case "spend":
+                command: Command = spend(points, key, self.key)
+                content: object = ("spend", points)
+            case "add":
+                command = adjust(points, key, expires_at, self.key)
+                content = ("adjust", points, expires_at)
+            case _:
+                command = adjust(-points, key, account=self.key)
+                content = ("adjust", -points, NEVER)
+        if self._was_known(command, content, where):
+            return
+        match step.what:
+            case "spend":
+                expected = model.spend(points)
+            case "add":
+                expected = model.add(points, expires_at)
+            case _:
+                expected = model.deduct(points)
+        self._post(command, content, model, expected, where)
+
+    def _cart(self, number: int, step: CartStep, now: Instant, where: str) -> None:
+        base = {"dkey": self.key[0], "customer_id": self.key[1], "origin": "cli"}
+        key, model = step.key or f"u{number}", self.model.at(now)
+        if not step.points:
+            release = Release(key=key, cart=step.cart, **base)  # type: ignore[arg-type]
+            if not self._was_known(release, step.cart, where):
+                self._post(release, step.cart, model, model.release(step.cart), where)
+            return
+        wish = (step.method, step.points, step.points // 2)
+        reserve = Reserve(
+            key=key, cart=step.cart, method_id=step.method, points=step.points,
+            discount=step.points // 2, currency="SAR", life_us=step.life,
+            holds_max=step.holds_max, **base,  # type: ignore[arg-type]
+        )  # fmt: skip
+        if not self._was_known(reserve, (step.cart, *wish), where):
+            expected = model.reserve(step.cart, wish, step.life, step.holds_max)
+            self._post(reserve, (step.cart, *wish), model, expected, where)
+
+    def _was_known(self, command: Command, content: object, where: str) -> bool:
+        """A key that was used before: the same answer for the same content, else a conflict."""
+        if command.key not in self.known:
+            return False
+        known, outcome = self.known[command.key]
         answer = self.ledger.post([command], self.clock)[0]
         code = answer.refusal.code if answer.refusal else ""
-        name = f"{command.origin}|{command.key}"
-        if step.what != "settle" and name in self.known:
-            known, outcome = self.known[name]
-            same = known == content
-            _agree((code, answer.is_replay), (outcome if same else KEY_CONFLICT.code, same), name)
-            return
-        model = self.model.at(now)
-        expected = _model_does(model, step, now)
-        _agree((code, answer.is_replay), (expected, False), f"step {number}, {step}")
-        if not expected or command.origin != SYSTEM:
-            self.known[name] = (content, expected)
+        same = known == content
+        _agree((code, answer.is_replay), (outcome if same else KEY_CONFLICT.code, same), where)
+        return True
+
+    def _post(
+        self, command: Command, content: object, model: Model, expected: str, where: str
+    ) -> None:
+        answer = self.ledger.post([command], self.clock)[0]
+        code = answer.refusal.code if answer.refusal else ""
+        _agree((code, answer.is_replay), (expected, False), where)
+        self.known[command.key] = (content, expected)
         if not expected:  # a refusal books nothing, not even what fell due before it
             self.model = model
 
-    def _meant(self, step: Step, key: str, now: Instant) -> tuple[Command, object]:
-        match step.what:
-            case "earn":
-                placed = now - step.late * DAY_US
-                made = earn(step.points, key, placed, step.mature, step.expire, self.key)
-                return made, (placed, step.points)
-            case "spend":
-                return spend(step.points, key, self.key), ("spend", step.points)
-            case "settle":
-                return settle(self.key), None
-        points = step.points if step.what == "add" else -step.points
-        expires_at = _end(now, step.expire)
-        return adjust(points, key, expires_at, self.key), ("adjust", points, expires_at)
+    def _remind(self, step: Step, now: Instant) -> None:
+        within = (step.expire or 0) * DAY_US
+        full = [lot.lot for lot in self._lots_at(now) if lot.free]
+        command = Remind(
+            dkey=self.key[0], customer_id=self.key[1], origin=SYSTEM, key="remind",
+            lot=full[step.points] if step.points < len(full) else 0, within_us=within,
+        )  # fmt: skip
+        self.ledger.post([command], self.clock)
+        self.model = self.model.at(now)
+        self.told.hear(self.ledger.every_transfer())
+        points = self.model.remind(step.points, within)
+        if points:
+            self.told.remind(points)
+
+    # -- orders ---------------------------------------------------------------------------------
+    def _order(self, number: int, step: OrderStep, now: Instant, where: str) -> None:
+        placed = now - step.late * DAY_US
+        hold, redeemed = self._redeemed(step)
+        self.wish = Wish(
+            step.order, step.earned, step.earned * step.kept // 4, placed,
+            NEVER if step.mature is None else placed + step.mature * DAY_US,
+            _end(placed, step.expire), hold, redeemed, redeemed * step.returned // 4,
+            now - step.undone * DAY_US, step.grace * DAY_US, step.is_forgiving,
+        )  # fmt: skip
+        self._move(self.wish, f"u{number}", step.is_twice, now, where)
+
+    def _redeemed(self, step: OrderStep) -> tuple[int | None, int]:
+        """Which hold the order uses, and how much of it: once it has used one, always the same."""
+        if step.order not in self.redeems and step.hold is not None and step.late >= 0:
+            unused = [number for number, hold in enumerate(self.model.holds) if not hold.order]
+            if step.hold < len(unused):
+                number = unused[-1 - step.hold]
+                points = self.model.holds[number].wish[1]
+                self.redeems[step.order] = (number, max(1, points - step.less))
+        return self.redeems.get(step.order, (None, 0))
+
+    def _move(self, wish: Wish, key: str, is_twice: bool, now: Instant, where: str) -> None:
+        holds = self.ledger.every_hold()
+        command = Order(
+            dkey=self.key[0], customer_id=self.key[1], origin=SYSTEM, key=f"order:{key}",
+            order_key=wish.order, earned=wish.earned, kept=wish.kept,
+            granted_at=wish.granted_at, matures_at=wish.matures_at, expires_at=wish.expires_at,
+            hold=0 if wish.hold is None else holds[wish.hold].hold, redeemed=wish.redeemed,
+            returned=wish.returned, undone_at=wish.undone_at, grace_us=wish.grace,
+            is_forgiving=wish.is_forgiving,
+        )  # fmt: skip
+        answer = self.ledger.post([command], self.clock)[0]
+        code = answer.refusal.code if answer.refusal else ""
+        model = self.model.at(now)
+        _agree(code, move(model, wish), where)
+        if not code:
+            self.model = model
+            # News may end a lot sooner: what a clock that has gone back said ahead of it falls.
+            self.answers = [answer for answer in self.answers if answer[0] <= now]
+        if is_twice:
+            self.told.hear(self.ledger.every_transfer())
+            booked = self._booked(command)
+            self.ledger.post([command], self.clock)
+            _agree(self._booked(command), booked, f"{where}, the second time")
+
+    def _booked(self, command: Command) -> int:
+        return sum(line.key == command.key for line in self.ledger.every_transfer())
 
     def end(self) -> None:
         """Every answer that was given on the way can be had again (I11)."""
-        transfers, lots = self.ledger.transfers, self.ledger.every_lot()
-        later = self.clock + 400 * DAY_US
+        ledger, later = self.ledger, self.clock + 400 * DAY_US
+        transfers = ledger.every_transfer()
+        books = (self.key, transfers, ledger.every_lot(), ledger.every_hold(), later)
         for number, (seen, balance) in enumerate(self.answers):
-            again = rebuild(self.key, transfers, lots, later, as_of=seen, version=balance.version)
+            again = rebuild(*books, as_of=seen, version=balance.version)
             _agree(again, balance, f"answer {number}, by its instant and version")
             # A command that came later and was stamped with this very instant is known by it too.
             follower = transfers[balance.version : balance.version + 1]
             if not follower or follower[0].recorded_at > seen:
-                again = rebuild(self.key, transfers, lots, later, known_at=seen)
+                again = rebuild(*books, known_at=seen)
                 _agree(again, balance, f"answer {number}, by what was known then")
 
 
-def play(ledger: Ledger, key: AccountKey, steps: list[Step]) -> None:
+def play(ledger: Ledger, key: AccountKey, steps: list[AnyStep]) -> None:
     """The whole game. Raises Disagreement."""
     game = Game(ledger, key)
     for number, step in enumerate(steps):
         game.step(number, step)
     game.end()
-
-
-def _model_does(model: Model, step: Step, now: Instant) -> str:
-    match step.what:
-        case "earn":
-            placed = now - step.late * DAY_US
-            matures_at = placed + step.mature * DAY_US
-            return model.grant(step.points, placed, matures_at, _end(placed, step.expire), now)
-        case "add":
-            return model.grant(step.points, now, now, _end(now, step.expire), now)
-        case "spend":
-            return model.spend(step.points)
-        case "deduct":
-            return model.deduct(step.points)
-    return ""
 
 
 def _end(begin: Instant, days: int | None) -> Instant:

@@ -13,9 +13,11 @@ from hypothesis import HealthCheck, Phase, given, settings
 
 from nuqta.ledger.account import dkey_of
 from nuqta.storage.sqlite import Vault, open_vault
-from tests.ledger.defects import forgets_expiry, forgets_keys, spends_newest_first
+from tests.ledger.defects import DEFECTS
 from tests.ledger.paper import KEY, Decide
-from tests.ledger.play import STEPS, Disagreement, Sheet, Shelf, Step, play
+from tests.ledger.play import Disagreement, play
+from tests.ledger.shelves import Sheet, Shelf
+from tests.ledger.steps import STEPS, AnyStep
 
 AVERAGE = 30
 GAMES = max(1, int(os.environ.get("NUQTA_MODEL_STEPS", "6000")) // AVERAGE)
@@ -36,26 +38,26 @@ def vault(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Vault]:
 
 @PLAYED
 @given(STEPS)
-def test_the_model_and_the_pure_books_agree(steps: list[Step]) -> None:
+def test_the_model_and_the_pure_books_agree(steps: list[AnyStep]) -> None:
     play(Sheet(), KEY, steps)
 
 
 @PLAYED
 @given(STEPS)
-def test_the_model_and_the_books_on_sqlite_agree(vault: Vault, steps: list[Step]) -> None:
+def test_the_model_and_the_books_on_sqlite_agree(vault: Vault, steps: list[AnyStep]) -> None:
     customer_id = next(FRESH)
     key = (dkey_of(7, customer_id), customer_id)
     play(Shelf(vault, key), key, steps)
 
 
-@pytest.mark.parametrize("defect", [forgets_expiry, forgets_keys, spends_newest_first])
+@pytest.mark.parametrize("defect", DEFECTS)
 def test_control_the_play_finds_a_defect(defect: Decide) -> None:
     @settings(
         PLAYED, max_examples=2_000, phases=[Phase.generate], database=None,
         report_multiple_bugs=False, print_blob=False,
     )  # fmt: skip
     @given(STEPS)
-    def agree(steps: list[Step]) -> None:
+    def agree(steps: list[AnyStep]) -> None:
         play(Sheet(defect), KEY, steps)
 
     with pytest.raises(Disagreement):

@@ -171,7 +171,14 @@ class Books:
         return lot
 
     def take(
-        self, move: str, target: str, points: Points, stamp: Stamp, *, hold: int = NO_HOLD
+        self,
+        move: str,
+        target: str,
+        points: Points,
+        stamp: Stamp,
+        *,
+        hold: int = NO_HOLD,
+        undoes: int = 0,
     ) -> tuple[tuple[int, Points], ...]:
         """Move available points to `target`, one transfer a lot, in spending order.
 
@@ -187,7 +194,7 @@ class Books:
                 if target == "held"
                 else replace(lot, left=lot.left - part)
             )
-            self.book(move, "available", target, part, lot.lot, stamp, hold=hold)
+            self.book(move, "available", target, part, lot.lot, stamp, hold=hold, undoes=undoes)
             taken.append((lot.lot, part))
             points -= part
             if not points:
@@ -236,7 +243,12 @@ class Books:
         self.came_in(lot.lot, stamp)
 
     def came_in(self, number: int, stamp: Stamp) -> None:
-        """What has come into a lot expires at once where its time is over, else repays a debt."""
+        """What has come into a lot expires at once where its time is over, else repays a debt.
+
+        What an order gives back into a new lot repays first, however short its life.
+        """
+        if self.lots[number].revives:
+            self.repay(number, stamp)
         lot = self.lots[number]
         if lot.free and lot.expires_at <= stamp.now:
             self._expire(number, stamp.now, stamp)

@@ -24,6 +24,7 @@ TOLD: Final[dict[tuple[str, str], tuple[str, ...]]] = {
     ("held", "available"): ("points.released",),
     ("held", "redeemed"): ("points.redeemed",),
     ("available", "redeemed"): ("points.redeemed",),
+    ("expired", "redeemed"): ("points.redeemed",),
     ("owed", "redeemed"): ("points.redeemed", "points.owed"),
     ("forgiven", "redeemed"): ("points.redeemed",),
     ("available", "expired"): ("points.expired",),
@@ -43,6 +44,7 @@ TOLD: Final[dict[tuple[str, str], tuple[str, ...]]] = {
     ("adjusted_in", "available"): ("points.adjusted",),
     ("available", "adjusted_out"): ("points.adjusted",),
     ("available", "owed"): ("points.repaid",),
+    ("expired", "owed"): ("points.repaid",),
 }
 """Which events a movement between two places brings about."""
 

@@ -104,14 +104,14 @@ def lots_after(transfers: Iterable[Transfer], lots: Sequence[Lot]) -> list[Lot]:
     held: dict[int, Points] = {}
     expired: dict[int, Points] = {}
     matured: set[int] = set()
-    revived = {lot.lot for lot in lots if lot.revives}
+    by_number = {lot.lot: lot for lot in lots}
+    lines: dict[int, Transfer] = {}
     for transfer in transfers:
         lot, points = transfer.lot, transfer.points
+        lines[transfer.version] = transfer
         if transfer.target == "available":
             matured.add(lot)
-        if transfer.source in ("issued", "adjusted_in") or (
-            transfer.move == "return" and lot in revived
-        ):
+        if _is_granted(transfer, by_number.get(lot), lines.get(transfer.undoes)):
             granted[lot] = granted.get(lot, 0) + points
         for place, sign in ((transfer.source, -points), (transfer.target, points)):
             if place in ("pending", "available", "held"):
@@ -132,6 +132,18 @@ def lots_after(transfers: Iterable[Transfer], lots: Sequence[Lot]) -> list[Lot]:
         for lot in lots
         if lot.lot in granted
     ]
+
+
+def _is_granted(line: Transfer, lot: Lot | None, undone: Transfer | None) -> bool:
+    """Whether points come into a lot that have not been in it before."""
+    if line.source in ("issued", "adjusted_in"):
+        return True
+    if lot is None or undone is None:
+        return False
+    if line.move == "return":
+        return bool(lot.revives) and undone.lot != line.lot
+    is_own = not lot.revives and lot.order_key == line.order_key
+    return line.move == "reinstate" and undone.source == "owed" and is_own
 
 
 def holds_after(transfers: Iterable[Transfer], holds: Iterable[Hold]) -> list[Hold]:
@@ -168,8 +180,8 @@ def _replayed(
     lots: Iterable[Lot],
     holds: Iterable[Hold],
 ) -> Books:
-    matured = {line.lot: line for line in later if line.move == "mature"}
-    then = lots_after(known, [_undated(lot, matured.get(lot.lot)) for lot in lots])
+    waited = {line.lot: line for line in later if "pending" in (line.source, line.target)}
+    then = lots_after(known, [_undated(lot, waited.get(lot.lot)) for lot in lots])
     live = [hold for hold in holds_after(known, holds) if hold.is_live]
     account = msgspec.structs.replace(
         opened(*key),
@@ -182,13 +194,16 @@ def _replayed(
     return Books(account, then, live)
 
 
-def _undated(lot: Lot, matured: Transfer | None) -> Lot:
-    """The lot with the maturity that the books knew before it matured.
+def _undated(lot: Lot, waited: Transfer | None) -> Lot:
+    """The lot with the maturity that the books knew before `waited`, the last line that says that
+    it was waiting.
 
-    One that matured by time alone was dated as it came. One that news of its order made mature was
-    not known to, however early its date lies since then.
+    One that matured by time alone was dated as it came. One that news of its order made mature, or
+    that was emptied while it waited, was not known to, however early its date lies since then.
     """
-    if matured is None:
+    if waited is None:
         return lot
-    is_by_time = matured.origin == SYSTEM and matured.key == f"mature:{lot.lot}"
-    return msgspec.structs.replace(lot, matures_at=matured.effective_at if is_by_time else NEVER)
+    if waited.move != "mature":
+        return msgspec.structs.replace(lot, matures_at=max(lot.matures_at, waited.effective_at + 1))
+    is_by_time = waited.origin == SYSTEM and waited.key == f"mature:{lot.lot}"
+    return msgspec.structs.replace(lot, matures_at=waited.effective_at if is_by_time else NEVER)

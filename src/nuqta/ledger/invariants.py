@@ -21,7 +21,7 @@ _FROM_A_LIVE_LOT = frozenset({"hold", "spend"})
 _MAY_PRECEDE = frozenset({"earn", "mature", "release", "expire"})
 _UNDOES = {
     "cancel": "earn",
-    "owe": "earn",
+    "owe": "earn return",
     "forgive": "earn return",
     "reinstate": "cancel owe forgive",
     "return": "capture spend owe forgive",
@@ -150,7 +150,9 @@ def _life(transfer: Transfer, lots: dict[int, Lot]) -> Iterator[str]:
         return
     at = transfer.effective_at
     outside = at >= lot.expires_at or at < max(lot.matures_at, lot.granted_at)
-    takes = transfer.move in _FROM_A_LIVE_LOT or transfer.target == "adjusted_out"
+    takes = transfer.source == "available" and (
+        transfer.move in _FROM_A_LIVE_LOT or transfer.target == "adjusted_out"
+    )
     if takes and outside:
         yield f"I3: version {transfer.version} takes from lot {lot.lot} outside its life"
     if transfer.move == "return" and at >= lot.expires_at and not lot.revives:

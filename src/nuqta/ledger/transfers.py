@@ -33,7 +33,7 @@ MOVES: Final[dict[str, frozenset[tuple[str, str]]]] = {
     "hold": frozenset({("available", "held")}),
     "release": frozenset({("held", "available")}),
     "capture": frozenset({("held", "redeemed")}),
-    "spend": frozenset({("available", "redeemed")}),
+    "spend": frozenset({("available", "redeemed"), ("expired", "redeemed")}),
     "expire": frozenset({("available", "expired"), ("pending", "expired")}),
     "cancel": frozenset(
         {("pending", "cancelled"), ("available", "cancelled"), ("expired", "cancelled")}
@@ -47,12 +47,14 @@ MOVES: Final[dict[str, frozenset[tuple[str, str]]]] = {
     "return": frozenset({("redeemed", "available"), ("redeemed", "forgiven")}),
     "adjust": frozenset({("adjusted_in", "available"), ("available", "adjusted_out")}),
     "owe": frozenset({("owed", "cancelled"), ("owed", "redeemed")}),
-    "repay": frozenset({("available", "owed")}),
+    "repay": frozenset({("available", "owed"), ("expired", "owed")}),
     "forgive": frozenset({("forgiven", "cancelled"), ("forgiven", "redeemed")}),
 }  # fmt: skip
 """Beyond the design's table: points of an order that had expired unspent are cancelled from where
-they went; a cancellation that is itself undone is reinstated to where it took from; and points that
-an order redeemed though they were gone are owed, or borne by the program (decision 7)."""
+they went, and so is what an order gave back and takes again, or what turns out to have matured in
+time to repay a debt; a cancellation that is itself undone is reinstated to where it took from; and
+points that an order redeemed though they were gone are owed, or borne by the program (decision 7).
+"""
 
 NO_LOT: Final = 0
 """The lot of a transfer that touches none (owe, forgive); lots are numbered from 1."""

@@ -333,6 +333,11 @@ class _Teller:
         return f"{said} {why}, so they came back as new points, {self._good(lot)}."
 
     def owed(self) -> str:
+        if self._one.transfer.target == "redeemed" and self._one.undone is not None:
+            return (
+                f"{_are(self._points)} owed: {self._order} stands after all, and the points that"
+                f" had come back{self._version_undone()} are no longer there."
+            )
         if self._one.transfer.target == "redeemed":
             return f"{_are(self._points)} owed: {self._missing()}"
         return (
@@ -361,6 +366,11 @@ class _Teller:
         )
 
     def repaid(self) -> str:
+        if self._one.transfer.source == "expired":
+            return (
+                f"{_points(self._points)} that had expired while they waited went to what was owed:"
+                f" it turned out that they had been good before.{self._from()}"
+            )
         return (
             f"{_points(self._points)} went to what was owed, as soon as they came in.{self._from()}"
         )
@@ -390,6 +400,7 @@ _WORDS: Final[dict[tuple[str, str], Callable[[_Teller], str]]] = {
     ("held", "available"): _Teller.released,
     ("held", "redeemed"): _Teller.captured,
     ("available", "redeemed"): _Teller.spent,
+    ("expired", "redeemed"): _Teller.spent,
     ("available", "expired"): _Teller.expired,
     ("pending", "expired"): _Teller.expired,
     ("pending", "cancelled"): _Teller.cancelled,
@@ -407,6 +418,7 @@ _WORDS: Final[dict[tuple[str, str], Callable[[_Teller], str]]] = {
     ("owed", "cancelled"): _Teller.owed,
     ("owed", "redeemed"): _Teller.owed,
     ("available", "owed"): _Teller.repaid,
+    ("expired", "owed"): _Teller.repaid,
     ("forgiven", "cancelled"): _Teller.forgiven,
     ("forgiven", "redeemed"): _Teller.forgiven,
 }
