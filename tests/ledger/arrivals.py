@@ -100,9 +100,7 @@ def ended(case: Case, paper: Paper, arrivals: Sequence[OrderEvent]) -> Ended:
     return shown, sorted(lots)
 
 
-def _command(
-    case: Case, events: Sequence[OrderEvent], hold: tuple[int, int] | None
-) -> Order:
+def _command(case: Case, events: Sequence[OrderEvent], hold: tuple[int, int] | None) -> Order:
     of, program = standing(events), case.program
     number, redeemed = hold if hold and of.is_placed else (0, 0)
     earns = of.reached(program.earn_at)

@@ -125,7 +125,9 @@ class Model:
         self.now = now
         lots, holds = self.lots, self.holds
         ends = [hold.lapses_at for hold in holds]
-        for instant in sorted({at for lot in lots for at in (lot.matures_at, lot.expires_at)} | {*ends}):
+        for instant in sorted(
+            {at for lot in lots for at in (lot.matures_at, lot.expires_at)} | {*ends}
+        ):
             for lot in lots:
                 if lot.waits and lot.free and lot.matures_at == instant <= now:
                     lot.waits = False

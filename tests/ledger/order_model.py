@@ -35,7 +35,9 @@ def _cut(parts: list[Part], points: int) -> list[Part]:
     while points > 0 and parts:
         last = parts.pop()
         if last.points > points:
-            parts.append(Part(last.place, last.points - points, last.since, last.number, last.came_from))
+            parts.append(
+                Part(last.place, last.points - points, last.since, last.number, last.came_from)
+            )
         part = min(last.points, points)
         cut.append(Part(last.place, part, last.since, last.number, last.came_from))
         points -= part
@@ -188,7 +190,9 @@ def _earn(model: Model, wish: Wish, order: Order) -> None:
         model._enter(order.lot, missing, model.now)
     elif missing:
         waits = wish.matures_at > wish.granted_at
-        order.lot = Lot(wish.granted_at, wish.matures_at, wish.expires_at, missing, waits, wish.order)
+        order.lot = Lot(
+            wish.granted_at, wish.matures_at, wish.expires_at, missing, waits, wish.order
+        )
         model.lots.append(order.lot)
         if not waits:
             model._repay(order.lot)

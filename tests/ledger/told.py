@@ -42,9 +42,7 @@ class Told:
 
     def _say(self, kind: str, points: Points, version: int, key: str, order_key: str) -> None:
         balance = [self._sums[place] for place in _SHOWN]
-        self.events.append(
-            (len(self.events) + 1, kind, points, version, *balance, key, order_key)
-        )
+        self.events.append((len(self.events) + 1, kind, points, version, *balance, key, order_key))
 
 
 def said(events: Sequence[Event]) -> list[Said]:
