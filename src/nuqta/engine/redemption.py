@@ -192,6 +192,20 @@ def _discount(method: Method, basket: Minor | None) -> Minor | Refusal:
     return method.discount if method.rule_type == FIXED else 0
 
 
+def worth(tx: Transaction, store_id: int, hold: Hold, basket: Minor) -> Minor | Refusal:
+    """The discount that a hold's points are worth for a basket (minor units): what it was set aside
+    for, or, where that was not known, what its method gives; never more than the basket.
+
+    Refuses BASKET_TOO_SMALL, as a quote does.
+    """
+    if hold.discount:
+        return min(hold.discount, basket)
+    method = tx.one(_METHOD, Method, store_id=store_id, method_id=hold.method_id)
+    if method is None:
+        return refusals.METHOD_NOT_FOUND
+    return quote(replace(method, is_active=1, is_deleted=0), basket)
+
+
 def remove(
     tx: Transaction, store_id: int, customer_id: int, cart: str, now: Instant, origin: str,
     key: str | None = None,
