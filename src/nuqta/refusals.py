@@ -228,11 +228,6 @@ TOO_MANY_HOLDS: Final = _row(
     ("Too many carts", "The customer's points are set aside in too many carts at once."),
     ("سلال كثيرة", "نقاط العميل محجوزة في عدد كبير من السلال."),
 )  # fmt: skip
-HOLD_ENDED: Final = _row(
-    "ERROR_HOLD_ENDED", 422, True,
-    ("Redemption ended", "What this key had set aside has been given back or used since."),
-    ("انتهى الاستبدال", "أعيدت النقاط المحجوزة بهذا المفتاح أو استخدمت منذ ذلك الحين."),
-)  # fmt: skip
 TOO_MANY_METHODS: Final = _row(
     "ERROR_TOO_MANY_METHODS", 422, False,
     ("Too many methods", "The store has as many redemption methods as it may have."),

@@ -104,6 +104,8 @@ TABLE: Final = (
     Setting("ORDER_SKEW_SECONDS", 300, "Seconds by which the clock of a source of orders may run"
             " before ours.", 0, 86_400),
     Setting("ORDER_EVENTS", 1_000, "Events that may be told of one order.", 1, 100_000),
+    Setting("ORDER_KIBIBYTES", 4_096, "KiB that are kept of all that is told of one order: every"
+            " event reads what is known of its order.", 64, 1_048_576),
     Setting("ORDERS_REFUSED", 10_000, "Orders of a store that could not be taken in and wait for a"
             " person; more are answered 503, so that their shop sends them again.", 1, 1_000_000),
     Setting("HOLDS_PER_CUSTOMER", 20, "Carts in which a customer's points may be held at once.",
@@ -160,6 +162,7 @@ class Settings:
     check_mebibytes: int
     order_skew_seconds: int
     order_events: int
+    order_kibibytes: int
     orders_refused: int
     holds_per_customer: int
     clock_jump_seconds: int

@@ -60,7 +60,6 @@ REACHED_ELSEWHERE = {
     "ERROR_POINTS_OWED": "tests/orders/test_bad_carts.py",
     "ERROR_TOO_MANY_HOLDS": "tests/orders/test_bad_carts.py",
     "ERROR_IDEMPOTENCY_CONFLICT": "tests/orders/test_bad_carts.py",
-    "ERROR_HOLD_ENDED": "tests/orders/test_bad_carts.py",
 }
 UNKNOWN_STORE = 4_503_599_627_370_496
 

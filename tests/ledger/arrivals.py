@@ -70,7 +70,7 @@ def begun(case: Case, decide: Decide | None = None) -> Paper:
                 paper.post(
                     [Reserve(dkey=KEY[0], customer_id=KEY[1], origin="cli", key=key, cart=cart,
                              method_id="m", points=one.points, discount=100, currency="SAR",
-                             life_us=life, holds_max=9)],
+                             basket=None, life_us=life, holds_max=9)],
                     clock,
                 )  # fmt: skip
     return paper

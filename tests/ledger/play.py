@@ -1,18 +1,30 @@
-"""The play of the model against real books: what must agree after each step, and at the end."""
+"""The play of the model against real books: what must agree after each step, and at the end.
+
+What should have been told is worked out from the transfers alone, by `Told`.
+"""
+
+from collections.abc import Sequence
+from itertools import groupby
+from typing import Final, TypeAlias
 
 from nuqta.ledger.books import Books
 from nuqta.ledger.commands import SYSTEM, Command, Order, Release, Remind, Reserve
+from nuqta.ledger.events import EXPIRING, TOLD, Event
 from nuqta.ledger.history import Balance, balance_of, rebuild
-from nuqta.ledger.instants import DAY_US, NEVER, Instant
+from nuqta.ledger.instants import DAY_US, NEVER, Instant, Points
 from nuqta.ledger.lots import Lot
-from nuqta.ledger.transfers import AccountKey
+from nuqta.ledger.transfers import PLACES, AccountKey, Transfer, book
 from nuqta.refusals import KEY_CONFLICT
 from tests.ledger.model import Model, Wish
 from tests.ledger.order_model import move
 from tests.ledger.paper import DAY_ZERO, adjust, settle, spend
 from tests.ledger.shelves import Ledger
 from tests.ledger.steps import AnyStep, CartStep, OrderStep, Step
-from tests.ledger.told import Told, said
+
+_SHOWN: Final = ("pending", "available", "held", "owed", "redeemed")
+
+Said: TypeAlias = tuple[object, ...]
+"""An event as far as it follows: number, kind, points, version, the balance, key and order."""
 
 
 class Disagreement(AssertionError):
@@ -109,7 +121,7 @@ class Game:
         wish = (step.method, step.points, step.points // 2)
         reserve = Reserve(
             key=key, cart=step.cart, method_id=step.method, points=step.points,
-            discount=step.points // 2, currency="SAR", life_us=step.life,
+            discount=step.points // 2, currency="SAR", basket=step.points, life_us=step.life,
             holds_max=step.holds_max, **base,  # type: ignore[arg-type]
         )  # fmt: skip
         if not self._was_known(reserve, (step.cart, *wish), where):
@@ -230,3 +242,45 @@ def _end(begin: Instant, days: int | None) -> Instant:
 def _agree(real: object, expected: object, where: str) -> None:
     if real != expected:
         raise Disagreement(f"{where}: {real}, not {expected}")
+
+
+class Told:
+    """Follows the transfers of an account, a command at a time, and the reminders."""
+
+    def __init__(self) -> None:
+        self.events: list[Said] = []
+        self._sums = dict.fromkeys(PLACES, 0)
+        self._heard = 0
+
+    def hear(self, transfers: Sequence[Transfer]) -> None:
+        """One event a kind for each command, and for each thing that fell due before it."""
+        lines = transfers[self._heard :]
+        self._heard = len(transfers)
+        for _, group in groupby(lines, key=lambda line: (line.origin, line.key)):
+            points: dict[str, Points] = {}
+            for line in group:
+                book(self._sums, line.source, line.target, line.points)
+                for kind in TOLD[line.source, line.target]:
+                    gained = -line.points if line.target == "adjusted_out" else line.points
+                    points[kind] = points.get(kind, 0) + gained
+            for kind, moved in points.items():
+                self._say(kind, moved, line.version, line.key, line.order_key)
+
+    def remind(self, points: Points) -> None:
+        """A lot with so many free points was said to expire soon."""
+        self._say(EXPIRING, points, self._heard, "remind", "")
+
+    def _say(self, kind: str, points: Points, version: int, key: str, order_key: str) -> None:
+        balance = [self._sums[place] for place in _SHOWN]
+        self.events.append((len(self.events) + 1, kind, points, version, *balance, key, order_key))
+
+
+def said(events: Sequence[Event]) -> list[Said]:
+    """What was really told, in the same form."""
+    return [
+        (
+            one.number, one.kind, one.points, one.version, one.pending, one.available, one.held,
+            one.owed, one.used, one.key, one.order_key,
+        )
+        for one in events
+    ]  # fmt: skip

@@ -134,7 +134,7 @@ class Teller:
         return Reserve(
             dkey=KEY[0], customer_id=KEY[1], origin="cli", key=key, cart=options.get("cart", "c"),
             method_id=options.get("method", "m"), points=int(first), discount=int(first),
-            currency="SAR", life_us=int(options.get("for", 1)) * DAY_US,
+            currency="SAR", basket=None, life_us=int(options.get("for", 1)) * DAY_US,
             holds_max=int(options.get("most", 9)),
         )  # fmt: skip
 

@@ -177,9 +177,11 @@ def test_where_an_order_was_made(changes: dict[str, Any], channel: str) -> None:
 @pytest.mark.parametrize(
     ("changes", "shipping"),
     [
-        ({"order_total": "291.40"}, (2_000, 2_000)),
+        ({"payment": invoice(shipping="20.00", vat="35.40", total="291.40", cod_fee="20.00"),
+          "order_total": "291.40"}, (2_000, 2_000)),
         ({"order_total": None}, (2_000, 2_000)),
-        ({"order_total": Decimal("271.41")}, (2_300, 2_000)),
+        ({"payment": invoice(shipping="20.00", vat="35.40"), "order_total": Decimal("271.41")},
+         (2_300, 2_000)),
         ({"payment": invoice(shipping="20.00", vat="32.40"), "order_total": "268.4"},
          (2_000, 2_000)),
         ({"payment": invoice(vat="35.40")}, (0, 0)),
@@ -192,6 +194,22 @@ def test_the_tax_on_shipping_counts_where_it_can_be_told(
 ) -> None:
     one = read(order(**changes)).event
     assert (one.shipping, one.shipping_net) == shipping
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"order_total": "1.00"},
+        {"order_total": "271.41"},
+        {"order_total": "many"},
+        {"order_total": "371.40",
+         "payment": invoice(shipping="20.00", vat="35.40", total="371.40")},
+    ],
+)  # fmt: skip
+def test_totals_that_do_not_add_up(changes: dict[str, Any]) -> None:
+    found = decode(order(**changes), "SAR", "Asia/Riyadh", NOW, 0)
+    assert isinstance(found, BadOrder)
+    assert list(found.fields) == ["order_total"]
 
 
 def test_an_order_without_a_redemption_says_none() -> None:

@@ -144,12 +144,19 @@ class Shop:
         return found
 
     def add(
-        self, shopper: Shopper, cart: str, method: object, key: str = "", language: str = "en"
+        self,
+        shopper: Shopper,
+        cart: str,
+        method: object,
+        key: str = "",
+        language: str = "en",
+        **more: object,
     ) -> Answer:
         """A method goes into a cart; `method` is one, or what is sent for it."""
         if isinstance(method, Method):
             method = {"id": method.method_id, "points_to_redeem": method.points_to_redeem}
-        return self._cart("add", shopper, cart, key, language, {"point_redemption_method": method})
+        body = {"point_redemption_method": method, **more}
+        return self._cart("add", shopper, cart, key, language, body)
 
     def remove(self, shopper: Shopper, cart: str, key: str = "", language: str = "en") -> Answer:
         """The method leaves the cart."""

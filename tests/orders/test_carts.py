@@ -389,7 +389,7 @@ def ordered(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize("ended", [removed, lapsed, replaced, ordered])
-def test_a_key_whose_hold_has_ended_says_so_and_holds_nothing_anew(
+def test_a_key_whose_hold_has_ended_is_answered_as_then_and_holds_nothing_anew(
     shop: Shop, ended: Callable[[Shop], None]
 ) -> None:
     world, aisha, method = shop.world, shop.world.aisha, shop.method()
@@ -397,10 +397,25 @@ def test_a_key_whose_hold_has_ended_says_so_and_holds_nothing_anew(
     done(shop.add(aisha, "cart", method, key="k"))
     ended(shop)
     before = rows(world)
-    answer = shop.add(aisha, "cart", method, key="k")
-    assert (answer.status, answer.code) == (422, "ERROR_HOLD_ENDED")
+    done(shop.add(aisha, "cart", method, key="k"))
     assert rows(world) == before
     done(shop.add(aisha, "cart", method, key="another"))
+
+
+def test_a_key_is_answered_as_then_whatever_the_method_is_now(shop: Shop) -> None:
+    world, aisha, method = shop.world, shop.world.aisha, shop.method()
+    world.adjust(aisha, 100)
+    done(shop.add(aisha, "cart", method, key="k"))
+    world.engine.door.write_now(
+        "delete",
+        lambda tx: redemption.delete_method(
+            tx, shop.store.store_id, method.method_id, world.time.wall, "cli"
+        ),
+    )
+    before = rows(world)
+    done(shop.add(aisha, "cart", method, key="k"))
+    assert rows(world) == before
+    assert shop.add(aisha, "cart", method, key="new").code == "ERROR_METHOD_NOT_FOUND"
 
 
 def test_a_refusal_under_a_key_is_remembered(shop: Shop) -> None:
@@ -425,9 +440,9 @@ def test_a_refusal_before_the_door_leaves_the_key_free(shop: Shop) -> None:
 # -- percentages -----------------------------------------------------------------------------------
 
 
-def tenth(shop: Shop, take: int = 30) -> Method:
+def tenth(shop: Shop, take: int = 30, **limits: int) -> Method:
     """10 percent for so many points."""
-    return shop.method(points=take, discount=1_000, rule_type=PERCENTAGE)
+    return shop.method(points=take, discount=1_000, rule_type=PERCENTAGE, **limits)
 
 
 def test_a_percentage_is_worth_what_its_order_says(shop: Shop) -> None:
@@ -441,13 +456,43 @@ def test_a_percentage_is_worth_what_its_order_says(shop: Shop) -> None:
     assert shop.in_need() == {}
 
 
-def test_a_percentage_that_no_order_tells_the_worth_of_is_for_a_person(shop: Shop) -> None:
+def test_a_percentage_is_worth_what_it_gives_the_order_s_products(shop: Shop) -> None:
     world, aisha = shop.world, shop.world.aisha
     world.adjust(aisha, 100)
     done(shop.add(aisha, "cart", tenth(shop)))
     shop.told("1", plain(shop, cart_session_id="cart"))
-    assert points(world, aisha) == {"available": 70 + 230, "used": 30}
-    assert shop.in_need() == {"1": ["discount_unknown"]}
+    assert points(world, aisha) == {"available": 70 + 207, "used": 30}
+    assert shop.in_need() == {}
+
+
+@pytest.mark.parametrize(
+    ("said", "troubles"),
+    [("23.00", {}), ("23.01", {}), ("50.00", {"1": ["discount_differs"]})],
+)
+def test_an_order_that_says_another_discount_is_listed(
+    shop: Shop, said: str, troubles: dict[str, list[str]]
+) -> None:
+    shop.world.adjust(shop.world.aisha, 100)
+    done(shop.add(shop.world.aisha, "cart", tenth(shop)))
+    shop.told("1", plain(shop, cart_session_id="cart", loyalty_redemption=said))
+    assert shop.in_need() == troubles
+
+
+def test_a_basket_below_the_least_of_its_method(shop: Shop) -> None:
+    world, aisha = shop.world, shop.world.aisha
+    world.adjust(aisha, 100)
+    method = tenth(shop, minimum_basket=50_000)
+    refused = shop.add(aisha, "cart", method, cart_total="499.99")
+    assert (refused.status, refused.code) == (422, "ERROR_BASKET_TOO_SMALL")
+    done(shop.add(aisha, "cart", method, cart_total="500"))
+    assert points(world, aisha) == {"available": 70, "held": 30}
+    for odd in ("-1", "many", True, "1e999999"):
+        refused = shop.add(aisha, "other", method, cart_total=odd)
+        assert refused.status == 422, odd
+        assert "cart_total" in refused.json, odd
+    done(shop.add(aisha, "unasked", method))
+    shop.told("1", plain(shop, cart_session_id="unasked"))
+    assert shop.in_need() == {"1": ["basket_too_small"]}
 
 
 def test_an_order_of_zids_finds_the_percentage_of_its_customer(shop: Shop) -> None:

@@ -13,6 +13,7 @@ from nuqta.engine import redemption, stores
 from nuqta.engine.redemption import CART_LENGTH_MAX, CartWish
 from nuqta.ledger.commands import Answer
 from nuqta.ledger.holds import Hold
+from nuqta.loyalty.money import Minor, exact_amount, minor_of
 from nuqta.refusals import Refusal
 from nuqta.storage.sqlite import Transaction
 from nuqta.web.negotiation import ARABIC
@@ -29,6 +30,9 @@ _NO_CART: Final = (
     f"أرسل معرف السلة، من 1 إلى {CART_LENGTH_MAX} حرفا عاديا.",
 )
 _NO_METHOD: Final = ("Send the redemption method with its id.", "أرسل طريقة الاستبدال مع معرفها.")
+_NO_TOTAL: Final = (
+    "Send what the cart's products cost as a plain decimal.", "أرسل قيمة منتجات السلة كعدد عشري.",
+)  # fmt: skip
 _NO_KEY: Final = (
     "A key has 1 to 255 plain characters.", "يتكون المفتاح من 1 إلى 255 حرفا عاديا.",
 )  # fmt: skip
@@ -45,14 +49,16 @@ async def add(request: Request) -> Outcome:
     if not isinstance(method_id, str) or not method_id:
         return _invalid(request, "point_redemption_method", _NO_METHOD)
     engine, shopper, caller = request.engine, request.shopper, request.caller
-    if shopper is None:
+    store = stores.find(engine.vault.reader(), str(caller.store_id))
+    if shopper is None or store is None:
         return refusals.SESSION_MISSING
-    wish = CartWish(shopper.customer_id, cart, method_id[:64], key=key)
+    try:
+        basket = _basket(request.body.get("cart_total"), store.currency)
+    except ValueError:
+        return _invalid(request, "cart_total", _NO_TOTAL)
+    wish = CartWish(shopper.customer_id, cart, method_id[:64], basket, key)
 
     def work(tx: Transaction) -> Hold | Refusal:
-        store = stores.find(tx, str(caller.store_id))
-        if store is None:
-            return refusals.STORE_NOT_FOUND
         most, now = engine.settings.holds_per_customer, engine.clock.now()
         return redemption.apply(tx, store, wish, most, now, caller.origin)
 
@@ -91,6 +97,17 @@ def _named(request: Request) -> tuple[str, str | None] | Invalid:
     if _KEY.fullmatch(key) is None:
         return _invalid(request, "Idempotency-Key", _NO_KEY)
     return cart, key
+
+
+def _basket(sent: object, currency: str) -> Minor | None:
+    """What the cart's products cost, where the caller says it; then the method's least basket is
+    asked for and its discount is known. Raises ValueError."""
+    if sent is None:
+        return None
+    amount = exact_amount(sent)
+    if amount < 0:
+        raise ValueError("a basket costs nothing or more")
+    return minor_of(amount, currency)
 
 
 def _invalid(request: Request, field: str, sentences: tuple[str, str]) -> Invalid:

@@ -11,6 +11,7 @@ import msgspec
 
 from nuqta import refusals
 from nuqta.engine import attention, orders, stores
+from nuqta.engine.door import RolledBack
 from nuqta.engine.orders import Taken
 from nuqta.engine.stores import Store
 from nuqta.ledger.instants import SECOND_US
@@ -27,6 +28,14 @@ _TEXTS: Final = {
     "en": ("Order", "The order was received"),
     ARABIC: ("الطلب", "تم استلام الطلب"),
 }
+
+
+class _Refused(RolledBack):
+    """An order was refused: what it told of its customer is rolled back with it."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.code)
+        self.refusal = refusal
 
 
 async def from_zid(request: Request) -> Outcome:
@@ -94,16 +103,25 @@ async def _taken_in(
     engine = request.engine
     settings, origin = engine.settings, request.caller.origin
 
-    def work(tx: Transaction) -> Taken | Refusal | Invalid:
+    def work(tx: Transaction) -> Taken:
         now = engine.clock.now()
         (outcome,) = orders.take_in(
-            tx, store, [decoded], now, origin, events_max=settings.order_events
+            tx,
+            store,
+            [decoded],
+            now,
+            origin,
+            events_max=settings.order_events,
+            facts_max=settings.order_kibibytes * 1_024,
         )
         if isinstance(outcome, Refusal):
-            return _keep(tx, request, source, outcome)
+            raise _Refused(outcome)
         return outcome
 
-    return await engine.door.write("take in an order", work)
+    try:
+        return await engine.door.write("take in an order", work)
+    except _Refused as refused:
+        return await _kept(request, source, refused.refusal)
 
 
 async def _kept(request: Request, source: str, refused: Refusal | BadOrder) -> Refusal | Invalid:

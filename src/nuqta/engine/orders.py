@@ -13,7 +13,7 @@ import msgspec
 from msgspec.structs import astuple, replace
 
 from nuqta import refusals
-from nuqta.engine import customers
+from nuqta.engine import customers, redemption
 from nuqta.engine.customers import Claim
 from nuqta.engine.door import post
 from nuqta.engine.stores import Store, program_at, program_of, rule_at, rules_of
@@ -35,6 +35,7 @@ from nuqta.loyalty.orders import (
     standing,
 )
 from nuqta.loyalty.program import Program
+from nuqta.loyalty.zid_orders import PARTLY_RETURNED, PAYMENT_UNDONE
 from nuqta.refusals import Refusal
 from nuqta.storage.rows import hold_from
 from nuqta.storage.sqlite import Transaction
@@ -47,6 +48,10 @@ _ADD_EVENT = statement("orders.add_event")
 _HOLDS_OF_CART = statement("holds.of_cart")
 _HOLDS_OF_DISCOUNT = statement("holds.of_discount")
 
+FACTS_MAX: Final = 4_194_304
+"""Characters that are kept of one order, where a caller has no setting for it."""
+_SETTLED_BY_END: Final = {PARTLY_RETURNED, PAYMENT_UNDONE}
+"""Doubts that are none once the whole order is returned or cancelled."""
 _NO_RULE: Final = ""
 _MATCHED_FOR_US: Final = 30 * DAY_US
 """So far back a hold is looked for by its discount, where an order names no cart."""
@@ -111,6 +116,7 @@ class _Work(msgspec.Struct):
     status: str
     is_known: bool  # the order is
     events: int  # with this one
+    facts: int  # characters told before this one
     version: int | None  # of the account when the event was booked; None for one that is new
 
 
@@ -122,14 +128,16 @@ def take_in(
     origin: str,
     *,
     events_max: int,
+    facts_max: int = FACTS_MAX,
     only_first: bool = False,
 ) -> list[Taken | Refusal]:
     """Take in one event for each of some orders, all different; in the order of the arrivals.
 
     `only_first` refuses as a KEY_CONFLICT what tells something else of an order that is known.
-    Refuses ORDER_TOO_LONG past `events_max` events of one order, ORDER_OF_ANOTHER_CUSTOMER,
-    CURRENCY_MISMATCH, EFFECTIVE_IN_FUTURE, POINTS_OUT_OF_RANGE and BALANCE_TOO_LARGE; a refused
-    event leaves nothing but, where its customer was new, the customer.
+    Refuses ORDER_TOO_LONG past `events_max` events or `facts_max` characters told of one order,
+    ORDER_OF_ANOTHER_CUSTOMER, CURRENCY_MISMATCH, EFFECTIVE_IN_FUTURE, POINTS_OUT_OF_RANGE and
+    BALANCE_TOO_LARGE; a refused event leaves nothing but, where its customer was new, the
+    customer.
     """
     answered: dict[int, Taken | Refusal] = {}
     claims = _claimed(tx, store, arrivals, answered)
@@ -143,7 +151,7 @@ def take_in(
             answered[number] = _taken(work, work.version, is_replay=True)
         elif only_first and work.is_known:
             answered[number] = refusals.KEY_CONFLICT
-        elif work.events > events_max:
+        elif work.events > events_max or work.facts > facts_max:
             answered[number] = refusals.ORDER_TOO_LONG
         else:
             new[number] = work
@@ -241,12 +249,17 @@ class _Desk:
         after = before  # what is told again is answered by what was decided when it was new
         if version is None:
             after = self._awarded(self._matched(before, events, of), of)
-        troubles = " ".join(sorted({*after.troubles.split(), *arrival.notes}))
+        words = {*after.troubles.split(), *arrival.notes}
+        if of.is_undone:
+            words -= _SETTLED_BY_END
+        troubles = " ".join(sorted(words))
         attended_by = after.attended_by if troubles == before.troubles else ""
         after = replace(after, troubles=troubles, attended_by=attended_by, changed_at=self._now)
         command = self._command(after, of, len(events))
+        facts = sum(len(one.facts) for one in known.values())
         return _Work(
-            event, digest, claim, after, command, of.event.status, order is not None, len(events),
+            event, digest, claim, after, command, of.event.status, order is not None,
+            len(events), facts,
             version,
         )  # fmt: skip
 
@@ -298,7 +311,7 @@ class _Desk:
         if order.hold != NO_HOLD or not of.is_placed:
             return order
         said = max(
-            (one for one in events if one.cart or one.redemption),
+            (one for one in events if one.cart or one.redemption or one.redeemed_points),
             key=lambda one: (one.instant, one.rank, one.digest()),
             default=None,
         )
@@ -310,17 +323,28 @@ class _Desk:
         points = hold.points if said.redeemed_points is None else said.redeemed_points
         if points > hold.points:
             order = _with_trouble(order, "redeemed_more_than_held")
-        if said.redemption is None and not hold.discount:
-            order = _with_trouble(order, "discount_unknown")
-        elif said.redemption is not None and hold.discount not in (0, said.redemption):
-            order = _with_trouble(order, "discount_differs")
-        discount = hold.discount if said.redemption is None else said.redemption
+        discount, doubt = self._discount(hold, said)
         return replace(
-            _with_trouble(order, trouble),
+            _with_trouble(_with_trouble(order, trouble), doubt),
             hold=hold.hold,
             redeemed=min(points, hold.points),
             discount=0 if said.is_redemption_deducted else discount,
         )
+
+    def _discount(self, hold: Hold, said: OrderEvent) -> tuple[Minor, str]:
+        """What the points paid, and what a person should know of it: what the order says, else what
+        the hold is worth for the order's products."""
+        if said.is_redemption_deducted:  # what the products cost before is not told
+            is_its = hold.discount in (0, said.redemption)
+            return said.redemption or 0, "" if is_its else "discount_differs"
+        basket = sum(line.amount for line in said.lines)
+        worth = redemption.worth(self._tx, self._store.store_id, hold, basket)
+        if isinstance(worth, Refusal):
+            return said.redemption or 0, "basket_too_small"
+        if said.redemption is None:
+            return worth, ""
+        differs = abs(said.redemption - worth) > len(said.lines)  # a shop may round each line
+        return said.redemption, "discount_differs" if differs else ""
 
     def _hold_of(self, order: OrderRow, said: OrderEvent) -> tuple[Hold | None, str]:
         """The hold that an event means, and what a person should know of it."""
@@ -330,7 +354,7 @@ class _Desk:
         for holds, trouble in ((live, ""), (lapsed, "hold_ended")):
             if holds:
                 return holds[0], trouble
-        if not said.redemption:
+        if not said.redemption and not said.redeemed_points:
             return None, ""  # the cart had none, or it was taken out of it
         same = [hold for hold in found if hold.discount in (0, said.redemption)]
         return (same[0], "hold_ended") if same else (None, "redemption_unmatched")

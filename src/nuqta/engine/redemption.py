@@ -22,6 +22,7 @@ from nuqta.ledger.instants import SECOND_US, Instant
 from nuqta.loyalty.money import Minor
 from nuqta.loyalty.redemption import FIXED, Method, MethodWish, quote
 from nuqta.refusals import Refusal
+from nuqta.storage.books import is_receipted
 from nuqta.storage.rows import hold_from
 from nuqta.storage.sqlite import Transaction
 from nuqta.storage.statements import statement
@@ -30,6 +31,7 @@ _METHODS = statement("redemption.current")
 _METHOD = statement("redemption.by_id")
 _ADD_REVISION = statement("redemption.add_revision")
 _LIVE_HOLDS = statement("holds.live")
+_APPLIED = statement("holds.applied")
 
 CART_LENGTH_MAX: Final = 128
 _MINUTE_US: Final = 60 * SECOND_US
@@ -128,9 +130,45 @@ def apply(
 ) -> Hold | Refusal:
     """Set the method's points aside for the cart, in place of what was applied before.
 
-    The method that is applied already is answered by its live hold. Refuses an unknown method or
+    The method that is applied already is answered by its live hold, and a key that was used before
+    by the hold that it made then, whatever has become of it. Refuses an unknown method or
     customer, a program that is off, a basket that is too small, points that are not there.
     """
+    command = _reserving(tx, store, wish, holds_max, origin)
+    if isinstance(command, Refusal):
+        return command
+    (answer,) = post(tx, [command], now)
+    if answer.refusal is not None:
+        return answer.refusal
+    rows = tx.rows(
+        _APPLIED, dkey=command.dkey, customer_id=wish.customer_id, cart=wish.cart,
+        version=answer.receipt.version,
+    )  # fmt: skip
+    return hold_from(rows[0])
+
+
+def _reserving(
+    tx: Transaction, store: Store, wish: CartWish, holds_max: int, origin: str
+) -> Reserve | Refusal:
+    """The command. A call that was answered under its key before is answered so again, whatever has
+    become of the method or the program since: what they are now plays no part in it."""
+    command = Reserve(
+        dkey=dkey_of(store.store_id, wish.customer_id),
+        customer_id=wish.customer_id,
+        origin=origin,
+        key=wish.key or secrets.token_hex(16),
+        is_keyed=wish.key is not None,
+        cart=wish.cart,
+        method_id=wish.method_id,
+        points=0,
+        discount=0,
+        currency=store.currency,
+        basket=wish.basket,
+        life_us=0,
+        holds_max=holds_max,
+    )
+    if wish.key is not None and is_receipted(tx, command):
+        return command
     method = method_of(tx, store.store_id, wish.method_id)
     if isinstance(method, Refusal):
         return method
@@ -140,28 +178,10 @@ def apply(
     discount = _discount(method, wish.basket)
     if isinstance(discount, Refusal):
         return discount
-    command = Reserve(
-        dkey=dkey_of(store.store_id, wish.customer_id),
-        customer_id=wish.customer_id,
-        origin=origin,
-        key=wish.key or secrets.token_hex(16),
-        is_keyed=wish.key is not None,
-        cart=wish.cart,
-        method_id=method.method_id,
-        points=method.points_to_redeem,
-        discount=discount,
-        currency=method.currency,
+    return replace(
+        command, points=method.points_to_redeem, discount=discount, currency=method.currency,
         life_us=program.hold_minutes * _MINUTE_US,
-        holds_max=holds_max,
-    )
-    (answer,) = post(tx, [command], now)
-    if answer.refusal is not None:
-        return answer.refusal
-    for hold in live_holds(tx, store.store_id, wish.customer_id):
-        is_same = hold.cart == wish.cart and hold.method_id == method.method_id
-        if is_same and hold.lapses_at > now:
-            return hold
-    return refusals.HOLD_ENDED  # a replay of a call whose hold has ended since
+    )  # fmt: skip
 
 
 def _discount(method: Method, basket: Minor | None) -> Minor | Refusal:
@@ -170,6 +190,20 @@ def _discount(method: Method, basket: Minor | None) -> Minor | Refusal:
     if not method.is_active:
         return refusals.METHOD_NOT_FOUND
     return method.discount if method.rule_type == FIXED else 0
+
+
+def worth(tx: Transaction, store_id: int, hold: Hold, basket: Minor) -> Minor | Refusal:
+    """The discount that a hold's points are worth for a basket (minor units): what it was set aside
+    for, or, where that was not known, what its method gives; never more than the basket.
+
+    Refuses BASKET_TOO_SMALL, as a quote does.
+    """
+    if hold.discount:
+        return min(hold.discount, basket)
+    method = tx.one(_METHOD, Method, store_id=store_id, method_id=hold.method_id)
+    if method is None:
+        return refusals.METHOD_NOT_FOUND
+    return quote(replace(method, is_active=1, is_deleted=0), basket)
 
 
 def remove(

@@ -73,8 +73,9 @@ class Reserve(_Command, frozen=True, gc=False, kw_only=True, tag=True):
     """A redemption goes into a cart: 1 ... POINTS_MAX available points are set aside.
 
     The method that is applied already is answered by the live hold, unless `discount` or `points`
-    differ; another one replaces it. `life_us` is 1 ... HOLD_LIFE_MAX_US; a customer has at most
-    `holds_max` live holds.
+    differ; another one replaces it. What the caller said is the cart, the method and the `basket`
+    (minor units, None where it is not known); the rest is what the method was then. `life_us` is
+    1 ... HOLD_LIFE_MAX_US; a customer has at most `holds_max` live holds.
     """
 
     cart: str
@@ -82,6 +83,7 @@ class Reserve(_Command, frozen=True, gc=False, kw_only=True, tag=True):
     points: Points
     discount: int
     currency: str
+    basket: int | None
     life_us: int
     holds_max: int
 
@@ -132,7 +134,7 @@ def digest_of(command: Command) -> bytes:
     content: object
     match command:
         case Reserve():
-            content = ("reserve", command.cart, command.method_id, command.points, command.discount)
+            content = ("reserve", command.cart, command.method_id, command.basket)
         case Release():
             content = ("release", command.cart)
         case Adjust():

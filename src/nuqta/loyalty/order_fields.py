@@ -152,6 +152,11 @@ PLACED_TOO_LATE: Final = Fault(
     "An order cannot be placed after its last change.",
     "لا يمكن إنشاء الطلب بعد آخر تغيير عليه.",
 )
+DELIVERED_TOO_EARLY: Final = Fault(
+    refusals.DATE_INVALID,
+    "An order cannot be delivered before it was placed.",
+    "لا يمكن توصيل الطلب قبل إنشائه.",
+)
 BAD_STATUS: Final = Fault(
     refusals.STATUS_UNKNOWN,
     "This is not a status of an order, such as new or delivered.",
@@ -366,6 +371,15 @@ class Reading:
         """An order is placed before it changes; two clocks of one shop may differ by the skew."""
         if self.is_sound("updated_at") and placed_at > updated_at + self._skew_us:
             self.fault(path, PLACED_TOO_LATE)
+
+    def delivered(self, path: str, value: object, placed_at: Instant | None) -> Instant | None:
+        """When an order was delivered, where it says so: not before it was placed."""
+        at = self.optional_instant(path, value)
+        if at is None or placed_at is None or not self.is_sound(path):
+            return at
+        if at < placed_at - self._skew_us:
+            self.fault(path, DELIVERED_TOO_EARLY)
+        return at
 
     def _made(
         self, path: str, value: object, check: Callable[[str], T], fault: Fault, harmless: T

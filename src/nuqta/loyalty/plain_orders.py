@@ -70,12 +70,15 @@ def decode(
     redemption = _optional_amount(reading, body, "loyalty_redemption")
     _adds_up(reading, body, exact, shipping, redemption)
     updated_at = reading.instant("updated_at", body.get("updated_at"))
+    placed_at = _placed_at(reading, body, updated_at)
+    delivered_at = reading.delivered("delivered_at", body.get("delivered_at"), placed_at)
+    latest = updated_at if delivered_at is None else min(updated_at, delivered_at)
     event = OrderEvent(
         order_key=order_key,
         customer_id=customer_id,
         instant=updated_at,
-        placed_at=_placed_at(reading, body, updated_at),
-        delivered_at=reading.optional_instant("delivered_at", body.get("delivered_at")),
+        placed_at=latest if placed_at is None else placed_at,
+        delivered_at=delivered_at,
         status=reading.status("status", body.get("status")),
         channel=_channel(reading, body.get("channel")),
         currency=currency,
@@ -211,7 +214,7 @@ def _adds_up(
         reading.fault("total", BAD_TOTAL)
 
 
-def _placed_at(reading: Reading, body: Body, updated_at: Instant) -> Instant:
+def _placed_at(reading: Reading, body: Body, updated_at: Instant) -> Instant | None:
     placed_at = reading.optional_instant("placed_at", body.get("placed_at"))
     created_at = reading.optional_instant("created_at", body.get("created_at"))
     if placed_at is not None:
@@ -219,8 +222,7 @@ def _placed_at(reading: Reading, body: Body, updated_at: Instant) -> Instant:
         return placed_at
     if created_at is not None:
         reading.placed_before("created_at", created_at, updated_at)
-        return created_at
-    return updated_at
+    return created_at
 
 
 def _channel(reading: Reading, value: object) -> str:

@@ -18,6 +18,7 @@ from nuqta.loyalty.money import Minor, exact_amount, units_of
 from nuqta.loyalty.order_fields import (
     BAD_AMOUNT,
     BAD_QUANTITY,
+    BAD_TOTAL,
     LINE_TWICE,
     QUANTITY_MAX,
     WORDS,
@@ -38,6 +39,11 @@ PARTLY_RETURNED: Final = "partly_returned"
 PAYMENT_UNDONE: Final = "payment_undone"
 """The note of an order whose payment was given back while it is neither returned nor cancelled."""
 _PAYMENTS_UNDONE: Final = ("refunded", "voided")
+_PLAIN_CODES: Final = {
+    "sub_totals_before_vat", "loyalty_redemption", "sub_totals_after_loyalty_redemption_discount",
+    "shipping", "taxable_amount", "vat", "sub_totals_after_vat", "total",
+}  # fmt: skip
+"""The lines of an invoice that lines, shipping, tax and redemption explain."""
 _NOTHING: Final = Fraction(0)
 
 
@@ -54,6 +60,7 @@ def decode(body: Body, currency: str, zone: str, now: Instant, skew_us: int) -> 
     lines, taxes = _lines(reading, order.get("products"))
     invoice = _invoice(reading, order.get("payment"))
     shipping, shipping_net = _shipping(reading, order, invoice, lines, taxes)
+    _adds_up(reading, order, invoice, lines, shipping)
     redemption = abs(invoice.get("loyalty_redemption", _NOTHING))
     updated_at = reading.instant("updated_at", order.get("updated_at"))
     placed_at = reading.optional_instant("created_at", order.get("created_at"))
@@ -66,7 +73,7 @@ def decode(body: Body, currency: str, zone: str, now: Instant, skew_us: int) -> 
         customer_id=customer_id,
         instant=updated_at,
         placed_at=updated_at if placed_at is None else placed_at,
-        delivered_at=reading.optional_instant("delivered_at", order.get("delivered_at")),
+        delivered_at=reading.delivered("delivered_at", order.get("delivered_at"), placed_at),
         status=reading.status("order_status.code", word, _WORDS),
         channel=_channel(order),
         currency=currency,
@@ -178,7 +185,7 @@ def _invoice(reading: Reading, payment: object) -> dict[str, Fraction]:
     found: dict[str, Fraction] = {}
     for number, line in enumerate(lines if isinstance(lines, list) else []):
         code = _named(line, "code")
-        if code in ("loyalty_redemption", "shipping", "vat"):
+        if isinstance(code, str):
             try:
                 found[code] = exact_amount(_named(line, "value"))
             except ValueError:
@@ -215,6 +222,31 @@ def _shipping(
     if not net:
         tax = _NOTHING
     return reading.minor("payment.invoice", net + tax), reading.minor("payment.invoice", net)
+
+
+def _adds_up(
+    reading: Reading,
+    order: Body,
+    invoice: Mapping[str, Fraction],
+    lines: tuple[OrderLine, ...],
+    shipping: Minor,
+) -> None:
+    """The order's total is its invoice's; and lines and shipping come to it, within half a minor
+    unit for each, where the invoice names no charge or discount beside them."""
+    if order.get("order_total") is None or not reading.is_sound("products", "payment"):
+        return
+    try:
+        total = exact_amount(order["order_total"]) * units_of(reading.currency)
+    except ValueError:
+        reading.fault("order_total", BAD_AMOUNT)
+        return
+    due = Fraction(sum(line.amount for line in lines) + shipping)
+    said = invoice.get("total")
+    differs = said is not None and abs(said * units_of(reading.currency) - total) > Fraction(1, 2)
+    if said is not None and set(invoice) <= _PLAIN_CODES:
+        differs = differs or abs(due - total) > Fraction(len(lines) + 2, 2)
+    if differs:
+        reading.fault("order_total", BAD_TOTAL)
 
 
 def _channel(order: Body) -> str:

@@ -162,6 +162,11 @@ def transfers(tx: Transaction, key: AccountKey) -> list[Transfer]:
     return [Transfer(*row) for row in tx.rows_of(_TRANSFERS.text, key)]
 
 
+def is_receipted(tx: Transaction, command: Command) -> bool:
+    """Whether a command's key was answered before."""
+    return bool(tx.rows_of(_RECEIPT.text, receipt_key(command)))
+
+
 def receipts(tx: Transaction, key: AccountKey) -> list[Receipt]:
     """Every receipt of an account."""
     return [Receipt(*row) for row in tx.rows_of(_RECEIPTS.text, key)]

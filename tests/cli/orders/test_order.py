@@ -119,7 +119,7 @@ def test_an_order_is_shown_with_all_that_was_told(told: Told) -> None:
 def test_every_trouble_has_a_sentence() -> None:
     words = {
         "hold_ended", "redemption_unmatched", "redeemed_more_than_held", "discount_differs",
-        "discount_unknown", "partly_returned", "payment_undone",
+        "basket_too_small", "partly_returned", "payment_undone",
     }  # fmt: skip
     assert set(TROUBLES) == words
     assert all(text.endswith(".") for text in TROUBLES.values())

@@ -37,8 +37,8 @@ TROUBLES = {
     " that were set aside were taken.",
     "discount_differs": "The discount that the order was given is not the one for which points were"
     " set aside: the points were taken, and the discount is the order's.",
-    "discount_unknown": "Neither the order nor its cart says how much was paid with points: the"
-    " order earned as if nothing was.",
+    "basket_too_small": "What was bought costs less than the redemption method asks for: look what"
+    " discount the order was given.",
     "partly_returned": "The shop says that a part came back, but not which: no points were taken"
     " back for it.",
     "payment_undone": "The payment was undone or failed while the order stands: it keeps its points"

@@ -16,6 +16,14 @@ SELECT dkey, customer_id, hold, cart, method_id, points, discount, currency, res
        taken, ending, captured, released, order_key, crc
 FROM holds WHERE dkey = :dkey AND customer_id = :customer_id AND hold = :hold;
 
+-- name: applied
+-- The hold that a cart had at a version of its account, live or ended since.
+SELECT dkey, customer_id, hold, cart, method_id, points, discount, currency, reserved_at, lapses_at,
+       taken, ending, captured, released, order_key, crc
+FROM holds
+WHERE dkey = :dkey AND customer_id = :customer_id AND cart = :cart AND hold <= :version
+ORDER BY hold DESC LIMIT 1;
+
 -- name: of_cart
 -- The holds of a cart that no order has used, the newest first.
 SELECT dkey, customer_id, hold, cart, method_id, points, discount, currency, reserved_at, lapses_at,
