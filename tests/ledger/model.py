@@ -46,6 +46,7 @@ class Part:
     since: int = 0
     number: int = 0  # the order in which an order took them
     came_from: "Part | None" = None
+    had_expired: bool = False  # it was cancelled from what had expired of its lot
 
     @property
     def lot(self) -> Lot:
@@ -152,14 +153,12 @@ class Model:
         lot.free, self.owed = lot.free - paid, self.owed - paid
         return paid
 
-    def enter(self, lot: Lot, points: int, now: int) -> int:
-        """What comes in expires where its time is over, else repays what is owed: so much of it."""
+    def enter(self, lot: Lot, points: int) -> int:
+        """What comes in repays what is owed (so much of it), and expires where its time is over."""
         lot.free += points
-        lot.waits = lot.waits and lot.matures_at > now
-        if lot.expires_at <= now and not lot.revives:
-            self.expire(lot)
+        lot.waits = lot.waits and lot.matures_at > self.now
         paid = 0 if lot.waits else self.repay(lot)
-        if lot.expires_at <= now:
+        if lot.expires_at <= self.now:
             self.expire(lot)
         return paid
 
@@ -179,7 +178,11 @@ class Model:
             part = min(held.points, kept)
             kept -= part
             taken += [Part(held.lot, part, hold.reserved_at)] if part else []
-            self.enter(held.lot, held.points - part, at)
+            held.lot.free += held.points - part
+            if held.lot.expires_at <= at:
+                self.expire(held.lot)
+            else:
+                self.repay(held.lot)
         return taken
 
     # -- wishes
@@ -187,7 +190,7 @@ class Model:
         if expires_at <= self.now:
             return PASSED
         self.lots.append(Lot(self.now, self.now, expires_at, 0, False))
-        self.enter(self.lots[-1], points, self.now)
+        self.enter(self.lots[-1], points)
         return ""
 
     def deduct(self, points: int) -> str:

@@ -126,7 +126,7 @@ def _give_back(model: Model, wish: Wish, order: Order) -> None:
         lot = part.place
         if not isinstance(lot, Lot) or lot.expires_at <= model.now:
             lot = _reviving(model, wish, part)
-        paid = model.enter(lot, part.points, model.now)
+        paid = model.enter(lot, part.points)
         order.repaid[lot] = order.repaid.pop(lot, 0) + paid
         order.returned.append(Part(lot, part.points, model.now, came_from=part))
     for lot in model.lots if wish.returned else []:
@@ -186,9 +186,12 @@ def _earn(model: Model, wish: Wish, order: Order) -> None:
         if part.place == "debt":
             _forgive_debt(model, order, part.points)
         elif isinstance(part.place, Lot):
-            model.enter(part.place, part.points, model.now)
+            if part.had_expired and not part.place.revives:
+                part.place.expired += part.points
+            else:
+                model.enter(part.place, part.points)
     if missing and order.lot:
-        model.enter(order.lot, missing, model.now)
+        model.enter(order.lot, missing)
     elif missing:
         waits = wish.matures_at > wish.granted_at
         order.lot = Lot(
@@ -210,11 +213,11 @@ def _forgive_debt(model: Model, order: Order, points: int) -> None:
         part = min(points, max(0, order.repaid[lot]))
         if part and lot is not order.lot:
             order.repaid[lot] -= part
-            model.enter(lot, part, model.now)
+            model.enter(lot, part)
             points -= part
     if points and order.lot:
         order.repaid[order.lot] = order.repaid.get(order.lot, 0) - points
-        model.enter(order.lot, points, model.now)
+        model.enter(order.lot, points)
 
 
 def _redate(model: Model, wish: Wish, order: Order) -> None:
@@ -222,13 +225,13 @@ def _redate(model: Model, wish: Wish, order: Order) -> None:
     lot, now = order.lot, model.now
     if lot:
         ends = min(wish.expires_at, lot.expires_at)
-        if lot.expires_at < lot.matures_at and min(wish.matures_at, lot.matures_at) <= ends:
+        if lot.waits and min(wish.matures_at, lot.matures_at) <= ends < lot.matures_at:
             paid = min(lot.expired, model.owed)  # it did mature before it expired
             lot.expired, model.owed = lot.expired - paid, model.owed - paid
         lot.granted_at = min(lot.granted_at, wish.granted_at)
         lot.matures_at = min(lot.matures_at, wish.matures_at)
         lot.expires_at = min(lot.expires_at, max(wish.expires_at, now + 1))
-        if lot.waits and lot.matures_at <= now:
+        if lot.waits and lot.free and lot.matures_at <= now:
             lot.waits = False
             model.repay(lot)
 
@@ -268,5 +271,5 @@ def _undo_expired(order: Order, lot: Lot, points: int) -> int:
     part = min(lot.expired, points)
     if part:
         lot.expired -= part
-        order.undone.append(Part(lot, part))
+        order.undone.append(Part(lot, part, had_expired=True))
     return points - part

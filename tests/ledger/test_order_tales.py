@@ -328,6 +328,15 @@ EXPIRIES = {
         d8 = available 100
         d8+1 =
     """,
+    "what an old order is worth more repays, and only then expires": """
+        d0 order C 40
+        d0 spend 40
+        d8 order C 40 kept 0
+        d9 order A 30 placed 1 expire 5
+        d9 = owed 10 used 40
+        d9 order A 60
+        d9 = used 40
+    """,
     "a lot grows past its grant where others repaid its debt": """
         d0 order A 4
         d1 hold 1 cart c for 7

@@ -243,17 +243,13 @@ class Books:
         self.came_in(lot.lot, stamp)
 
     def came_in(self, number: int, stamp: Stamp) -> None:
-        """What has come into a lot expires at once where its time is over, else repays a debt.
-
-        What an order gives back into a new lot repays first, however short its life.
-        """
-        if self.lots[number].revives:
+        """What has come into a lot repays a debt first, and expires at once where the lot's time
+        is over."""
+        if not self.lots[number].is_pending:
             self.repay(number, stamp)
         lot = self.lots[number]
         if lot.free and lot.expires_at <= stamp.now:
             self._expire(number, stamp.now, stamp)
-        elif not lot.is_pending:
-            self.repay(number, stamp)
 
     def repay(self, number: int, stamp: Stamp) -> None:
         """What enters available repays what is owed first, in the same command."""

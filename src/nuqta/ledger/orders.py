@@ -187,8 +187,8 @@ class _Mover(Redeemed):
         if dated == lot:
             return
         self.books.put(dated)
-        has_waited = lot.expires_at < lot.matures_at
-        if has_waited and dated.matures_at <= min(lot.expires_at, command.expires_at):
+        ended_at = min(lot.expires_at, command.expires_at)
+        if lot.is_pending and dated.matures_at <= ended_at < lot.matures_at:
             self._repay_late(dated)
         if dated.is_pending and dated.matures_at <= now:
             # Under this command's key: a balance that was answered before did not know of it.
