@@ -14,16 +14,10 @@ from msgspec.structs import replace
 from nuqta.ledger.books import Books
 from nuqta.ledger.commands import SYSTEM, Order, Reserve
 from nuqta.ledger.history import balance_of
+from nuqta.ledger.holds import Hold
 from nuqta.ledger.instants import DAY_US, SECOND_US, Instant
 from nuqta.loyalty.cashback import Rule
-from nuqta.loyalty.orders import (
-    OrderEvent,
-    OrderLine,
-    earned_in_all,
-    earned_kept,
-    given_back,
-    standing,
-)
+from nuqta.loyalty.orders import OrderEvent, OrderLine, earned, given_back, standing
 from nuqta.loyalty.program import Program, first
 from tests.ledger.paper import DAY_ZERO, KEY, Decide, Paper, adjust, earn, spend
 
@@ -87,7 +81,7 @@ def ended(case: Case, paper: Paper, arrivals: Sequence[OrderEvent]) -> Ended:
     paper = paper.copy()
     hold = next((one for one in paper.holds.values() if one.cart == "cart" and one.is_live), None)
     for count in range(1, len(arrivals) + 1):
-        answer = paper.post([_command(case, arrivals[:count], hold and (hold.hold, hold.points))],
+        answer = paper.post([_command(case, arrivals[:count], hold)],
                             CLOCK)[0]  # fmt: skip
         assert answer.refusal is None
     assert paper.wrongs() == []
@@ -100,15 +94,15 @@ def ended(case: Case, paper: Paper, arrivals: Sequence[OrderEvent]) -> Ended:
     return shown, sorted(lots)
 
 
-def _command(case: Case, events: Sequence[OrderEvent], hold: tuple[int, int] | None) -> Order:
+def _command(case: Case, events: Sequence[OrderEvent], hold: Hold | None) -> Order:
     of, program = standing(events), case.program
-    number, redeemed = hold if hold and of.is_placed else (0, 0)
+    number, redeemed = (hold.hold, hold.points) if hold and of.is_placed else (0, 0)
     earns = of.reached(program.earn_at)
+    in_all, kept = earned(of, program, _RULE, 0) if earns else (0, 0)
     return Order(
         dkey=KEY[0], customer_id=KEY[1], origin=SYSTEM, key=f"order:o:{len(events)}",
         order_key="o",
-        earned=earned_in_all(of, program, _RULE, 0) if earns else 0,
-        kept=earned_kept(of, program, _RULE, 0) if earns else 0,
+        earned=in_all, kept=kept,
         granted_at=of.placed_at, matures_at=program.matures_at(of.placed_at, of.delivered_at),
         expires_at=program.expires_at(of.placed_at), hold=number, redeemed=redeemed,
         returned=given_back(of, redeemed), undone_at=of.undone_at or 0,

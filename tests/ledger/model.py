@@ -31,7 +31,7 @@ class Hold:
     wish: tuple[str, int, int]  # method, points, discount
     reserved_at: int
     lapses_at: int
-    parts: list[tuple[Lot, int]]
+    parts: list["Part"]
     is_live: bool = True
     order: str = ""
 
@@ -46,6 +46,11 @@ class Part:
     since: int = 0
     number: int = 0  # the order in which an order took them
     came_from: "Part | None" = None
+
+    @property
+    def lot(self) -> Lot:
+        assert isinstance(self.place, Lot)
+        return self.place
 
 
 @dataclass
@@ -109,8 +114,8 @@ class Model:
     def left(self) -> list[tuple[str, int, int, int]]:
         """Of every lot that has something left: its order, how much, and its dates."""
         held: dict[Lot, int] = {}
-        for lot, points in (part for hold in self.holds if hold.is_live for part in hold.parts):
-            held[lot] = held.get(lot, 0) + points
+        for part in (part for hold in self.holds if hold.is_live for part in hold.parts):
+            held[part.lot] = held.get(part.lot, 0) + part.points
         return [(lot.order, lot.free + held.get(lot, 0), lot.matures_at, lot.expires_at)
                 for lot in self.lots if lot.free or lot in held]  # fmt: skip
 
@@ -131,34 +136,34 @@ class Model:
             for lot in lots:
                 if lot.waits and lot.free and lot.matures_at == instant <= now:
                     lot.waits = False
-                    self._repay(lot)
+                    self.repay(lot)
             for hold in holds:
                 if hold.is_live and hold.lapses_at == instant <= now:
-                    self._end(hold, 0, instant)
+                    self.end(hold, 0, instant)
             for lot in lots:
                 if lot.expires_at == instant <= now:
-                    self._expire(lot)
+                    self.expire(lot)
 
-    def _expire(self, lot: Lot) -> None:
+    def expire(self, lot: Lot) -> None:
         lot.expired, lot.free = lot.expired + lot.free, 0
 
-    def _repay(self, lot: Lot) -> int:
+    def repay(self, lot: Lot) -> int:
         paid = min(lot.free, self.owed)
         lot.free, self.owed = lot.free - paid, self.owed - paid
         return paid
 
-    def _enter(self, lot: Lot, points: int, now: int) -> int:
+    def enter(self, lot: Lot, points: int, now: int) -> int:
         """What comes in expires where its time is over, else repays what is owed: so much of it."""
         lot.free += points
         lot.waits = lot.waits and lot.matures_at > now
         if lot.expires_at <= now and not lot.revives:
-            self._expire(lot)
-        paid = 0 if lot.waits else self._repay(lot)
+            self.expire(lot)
+        paid = 0 if lot.waits else self.repay(lot)
         if lot.expires_at <= now:
-            self._expire(lot)
+            self.expire(lot)
         return paid
 
-    def _take(self, points: int) -> list[Part]:
+    def take(self, points: int) -> list[Part]:
         """Available points, by lots in spending order."""
         parts = []
         for lot in in_spending_order(self.lots):
@@ -167,14 +172,14 @@ class Model:
             parts += [Part(lot, part, self.now)] if part else []
         return parts
 
-    def _end(self, hold: Hold, kept: int, at: int) -> list[Part]:
+    def end(self, hold: Hold, kept: int, at: int) -> list[Part]:
         """A hold ends: its first `kept` points are captured, the others are set free."""
         hold.is_live, taken = False, []
-        for lot, points in hold.parts:
-            part = min(points, kept)
+        for held in hold.parts:
+            part = min(held.points, kept)
             kept -= part
-            taken += [Part(lot, part, hold.reserved_at)] if part else []
-            self._enter(lot, points - part, at)
+            taken += [Part(held.lot, part, hold.reserved_at)] if part else []
+            self.enter(held.lot, held.points - part, at)
         return taken
 
     # -- wishes
@@ -182,19 +187,19 @@ class Model:
         if expires_at <= self.now:
             return PASSED
         self.lots.append(Lot(self.now, self.now, expires_at, 0, False))
-        self._enter(self.lots[-1], points, self.now)
+        self.enter(self.lots[-1], points, self.now)
         return ""
 
     def deduct(self, points: int) -> str:
         if points > self.shown()["available"]:
             return NOT_ENOUGH
-        self._take(points)
+        self.take(points)
         return ""
 
     def spend(self, points: int) -> str:
         if self.owed or points > self.shown()["available"]:
             return OWED if self.owed else NOT_ENOUGH
-        self._take(points)
+        self.take(points)
         self.used += points
         return ""
 
@@ -204,19 +209,19 @@ class Model:
         if mine and mine[0].wish == wish:
             return ""
         if mine:
-            self._end(mine[0], 0, self.now)
+            self.end(mine[0], 0, self.now)
         elif len(live) >= holds_max:
             return CROWD
         if self.owed or wish[1] > self.shown()["available"]:
             return OWED if self.owed else NOT_ENOUGH
-        parts = [(part.place, part.points) for part in self._take(wish[1])]
-        self.holds.append(Hold(cart, wish, self.now, self.now + life, parts))  # type: ignore[arg-type]
+        parts = self.take(wish[1])
+        self.holds.append(Hold(cart, wish, self.now, self.now + life, parts))
         return ""
 
     def release(self, cart: str) -> str:
         for hold in self.holds:
             if hold.is_live and hold.cart == cart:
-                self._end(hold, 0, self.now)
+                self.end(hold, 0, self.now)
         return ""
 
     def remind(self, number: int, within: int) -> int:

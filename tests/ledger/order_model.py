@@ -4,6 +4,8 @@ The same smallness as in model.py, and nothing of the real ledger either. Stacks
 was undone, taken and given back, because what was last is the first to be undone.
 """
 
+from dataclasses import replace
+
 from tests.ledger.model import FUTURE, Lot, Model, Order, Part, Wish, in_spending_order
 
 
@@ -34,12 +36,10 @@ def _cut(parts: list[Part], points: int) -> list[Part]:
     cut = []
     while points > 0 and parts:
         last = parts.pop()
-        if last.points > points:
-            parts.append(
-                Part(last.place, last.points - points, last.since, last.number, last.came_from)
-            )
         part = min(last.points, points)
-        cut.append(Part(last.place, part, last.since, last.number, last.came_from))
+        if last.points > part:
+            parts.append(replace(last, points=last.points - part))
+        cut.append(replace(last, points=part))
         points -= part
     return cut
 
@@ -52,7 +52,7 @@ def _redeem(model: Model, wish: Wish, order: Order) -> None:
     hold.order = wish.order
     model.used += wish.redeemed
     if hold.is_live:
-        _has_taken(order, model._end(hold, wish.redeemed, model.now))
+        _has_taken(order, model.end(hold, wish.redeemed, model.now))
     else:
         _has_taken(order, _spent_now(model, wish, wish.redeemed))
 
@@ -66,7 +66,7 @@ def _has_taken(order: Order, parts: list[Part]) -> None:
 
 def _spent_now(model: Model, wish: Wish, points: int) -> list[Part]:
     """From what is available; the rest is owed, or the program bears it."""
-    parts = model._take(points)
+    parts = model.take(points)
     rest = points - _sum(parts)
     return parts + ([Part(_bear(model, wish, rest), rest)] if rest else [])
 
@@ -94,11 +94,12 @@ def _take_again(model: Model, wish: Wish, order: Order, points: int) -> None:
             there += expired
         _taken_anew(order, part, there)
         gone.append((part, part.points - there))
-    for part, short in gone:
-        elsewhere = model._take(short)
-        short -= _sum(elsewhere)
-        owed = min(short, max(0, order.repaid.get(part.place, 0)))
-        if owed:
+    for part, missing in gone:
+        elsewhere = model.take(missing)
+        short = missing - _sum(elsewhere)
+        owed = 0
+        if isinstance(part.place, Lot):
+            owed = min(short, max(0, order.repaid[part.place]))
             order.repaid[part.place] -= owed
             model.owed += owed
             _taken_anew(order, part, owed)
@@ -125,7 +126,7 @@ def _give_back(model: Model, wish: Wish, order: Order) -> None:
         lot = part.place
         if not isinstance(lot, Lot) or lot.expires_at <= model.now:
             lot = _reviving(model, wish, part)
-        paid = model._enter(lot, part.points, model.now)
+        paid = model.enter(lot, part.points, model.now)
         order.repaid[lot] = order.repaid.pop(lot, 0) + paid
         order.returned.append(Part(lot, part.points, model.now, came_from=part))
     for lot in model.lots if wish.returned else []:
@@ -185,9 +186,9 @@ def _earn(model: Model, wish: Wish, order: Order) -> None:
         if part.place == "debt":
             _forgive_debt(model, order, part.points)
         elif isinstance(part.place, Lot):
-            model._enter(part.place, part.points, model.now)
+            model.enter(part.place, part.points, model.now)
     if missing and order.lot:
-        model._enter(order.lot, missing, model.now)
+        model.enter(order.lot, missing, model.now)
     elif missing:
         waits = wish.matures_at > wish.granted_at
         order.lot = Lot(
@@ -195,7 +196,7 @@ def _earn(model: Model, wish: Wish, order: Order) -> None:
         )
         model.lots.append(order.lot)
         if not waits:
-            model._repay(order.lot)
+            model.repay(order.lot)
         model.settle(model.now)
 
 
@@ -209,11 +210,11 @@ def _forgive_debt(model: Model, order: Order, points: int) -> None:
         part = min(points, max(0, order.repaid[lot]))
         if part and lot is not order.lot:
             order.repaid[lot] -= part
-            model._enter(lot, part, model.now)
+            model.enter(lot, part, model.now)
             points -= part
     if points and order.lot:
         order.repaid[order.lot] = order.repaid.get(order.lot, 0) - points
-        model._enter(order.lot, points, model.now)
+        model.enter(order.lot, points, model.now)
 
 
 def _redate(model: Model, wish: Wish, order: Order) -> None:
@@ -229,7 +230,7 @@ def _redate(model: Model, wish: Wish, order: Order) -> None:
         lot.expires_at = min(lot.expires_at, max(wish.expires_at, now + 1))
         if lot.waits and lot.matures_at <= now:
             lot.waits = False
-            model._repay(lot)
+            model.repay(lot)
 
 
 # -- cancelling

@@ -1,4 +1,4 @@
-"""The books on paper: one account in plain lists, moved by the pure `decide`, without a database."""
+"""The books on paper: one account in plain lists, moved by the pure `decide`, no database."""
 
 from collections.abc import Callable, Sequence
 from typing import Final
@@ -101,7 +101,8 @@ def earn(
     """An order earns; the order is named by the key."""
     return Order(
         dkey=account[0], customer_id=account[1], origin=SYSTEM, key=f"order:{key}:1",
-        earned=points, kept=points, granted_at=placed_at, matures_at=placed_at + mature_days * DAY_US,
+        earned=points, kept=points, granted_at=placed_at,
+        matures_at=placed_at + mature_days * DAY_US,
         expires_at=NEVER if expire_days is None else placed_at + expire_days * DAY_US,
         order_key=key, rule_id="rule", rule_revision=1,
     )  # fmt: skip

@@ -10,7 +10,7 @@ from itertools import permutations
 from random import Random
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -20,7 +20,7 @@ from nuqta.ledger.posting import Facts, Outcome, decide
 from tests.ledger.arrivals import Case, begun, cases, ended
 from tests.ledger.paper import Decide
 
-STEPS = int(os.environ.get("NUQTA_MODEL_STEPS", "6000"))
+STEPS = int(os.environ.get("NUQTA_MODEL_STEPS", "3000"))
 _PLAYED = settings(
     deadline=None, print_blob=True, report_multiple_bugs=False,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
@@ -49,7 +49,7 @@ def test_events_that_are_shuffled_and_told_again_end_in_the_same_books(
         assert ended(case, paper, arrivals) == expected
 
 
-@settings(_PLAYED, max_examples=max(1, STEPS // 3000))
+@settings(_PLAYED, max_examples=max(1, STEPS // 1500))
 @given(cases(least=6, most=6))
 def test_all_720_orders_of_six_events_end_in_the_same_books(case: Case) -> None:
     paper = begun(case)
@@ -89,7 +89,8 @@ def _never_earns_again(commands: list[Command], facts: Facts, clock: Instant) ->
 
 @pytest.mark.parametrize("defect", [_never_takes_again, _never_earns_again])
 def test_control_a_defect_ends_otherwise(defect: Decide) -> None:
-    @settings(_PLAYED, max_examples=2_000, phases=[Phase.generate], database=None)
+    @seed(1)
+    @settings(_PLAYED, max_examples=5_000, phases=[Phase.generate], database=None)
     @given(cases(most=3))
     def ends_alike(case: Case) -> None:
         paper = begun(case, defect)

@@ -144,55 +144,62 @@ TALES = {
         d2 earn 50 placed 2
         d2 = available 50
     """,
-    "an order whose points would never live": """
-        d1 earn 50 expire 0 -> refused EXPIRY_PASSED
-    """,
-    "an order that earns nothing is remembered": """
-        d1 earn 0 key a
+    "an order that earns nothing books nothing, until it earns": """
+        d1 order A 0
         d1 = version 0
-        d2 earn 0 placed 1 key a -> replay
-        d2 = version 0
+        d2 order A 5
+        d2 = available 5 version 1
     """,
     "owed, and repaid by an order": """
-        d0 cancel 50
-        d0 = owed 50
+        d0 order A 50
+        d0 spend 50
+        d0 order A 50 kept 0
+        d0 = owed 50 used 50
         d1 spend 1 -> refused POINTS_OWED
         d1 earn 30
-        d1 = owed 20
+        d1 = owed 20 used 50
         d2 earn 30
-        d2 = available 10
-        | owe 50 at d0
-        | earn 30 lot 1 at d1
-        | repay 30 lot 1 at d1
-        | earn 30 lot 2 at d2
-        | repay 20 lot 2 at d2
+        d2 = available 10 used 50
+        | earn 50 lot 1 at d0
+        | spend 50 lot 1 at d0
+        | owe 50 at d0+1
+        | earn 30 lot 2 at d1
+        | repay 30 lot 2 at d1
+        | earn 30 lot 3 at d2
+        | repay 20 lot 3 at d2
     """,
     "owed, and repaid when points mature": """
+        d0 order A 60
+        d0 spend 60
         d0 earn 100 mature 3 expire 30
-        d1 cancel 60
-        d1 = pending 100 owed 60
-        d3-1 = pending 100 owed 60
-        d3 = available 40
+        d1 order A 60 kept 0
+        d1 = pending 100 owed 60 used 60
+        d3-1 = pending 100 owed 60 used 60
+        d3 = available 40 used 60
         d4 spend 40
-        d4 = used 40
-        d31 = used 40
+        d4 = used 100
+        d31 = used 100
     """,
     "owed more than matures": """
+        d0 order A 60
+        d0 spend 60
         d0 earn 40 mature 3 expire 30
-        d1 cancel 60
-        d3 = owed 20
+        d1 order A 60 kept 0
+        d3 = owed 20 used 60
         d40 settle
-        d40 = owed 20 version 4
+        d40 = owed 20 used 60 version 6
     """,
     "owed, and repaid by hand": """
+        d0 order A 60
+        d0 spend 60
         d0 adjust +10
-        d0 cancel 60
-        d0 = owed 50
+        d0 order A 60 kept 0
+        d0 = owed 50 used 60
         d1 adjust +20
-        d1 = owed 30
+        d1 = owed 30 used 60
         d1 adjust -1 -> refused NOT_ENOUGH_POINTS
         d1 adjust +31
-        d1 = available 1
+        d1 = available 1 used 60
     """,
     "a refused command books nothing of what fell due before it": """
         d0 earn 10 mature 3 expire 30
@@ -211,8 +218,8 @@ TALES = {
         d4 = available 65 used 40 version 3
     """,
     "the same order again earns once": """
-        d0 earn 100 key o1
-        d5 earn 100 placed 0 key o1 -> replay
+        d0 order A 100
+        d5 order A 100
         d5 = available 100 version 1
     """,
     "a key with other content is a conflict": """

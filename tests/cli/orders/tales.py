@@ -196,4 +196,27 @@ def the_shop_bears_it(teller: Teller) -> None:
     teller.settle(badr)
 
 
-TALES = (life_of_a_point, debts_and_carts, spent_and_gone, the_shop_bears_it)
+def news_too_late(teller: Teller) -> None:
+    """Points have expired when it is told that an order stands after all, that another had been
+    delivered in time, and that what came back and is gone is wanted again."""
+    world, badr = teller.world, teller.world.badr
+    world.program(teller.store, ProgramWish(maturity_from="delivered", expiry_days=10))
+    teller.order(badr, "N-1", bought("rug", 10_000), status="delivered")
+    teller.hold(badr, "c1")
+    for status in ("new", "cancelled"):
+        teller.order(badr, "N-2", bought("cup", 1_000), cart="c1", status=status)
+    teller.order(badr, "N-3", bought("jar", 5_000))
+    delivered_at = world.time.wall
+    world.time.forward(days=11)
+    teller.settle(badr)
+    teller.order(badr, "N-2", bought("cup", 1_000), cart="c1", status="delivered")
+    teller.order(badr, "N-4", bought("pot", 10_000), status="delivered")
+    teller.hold(badr, "c2")
+    for status in ("new", "cancelled"):
+        teller.order(badr, "N-5", bought("pan", 1_000), cart="c2", status=status)
+    world.adjust(badr, -100)
+    teller.order(badr, "N-5", bought("pan", 1_000), cart="c2", status="delivered")  # 100 are owed
+    teller.order(badr, "N-3", bought("jar", 5_000), delivered_at=delivered_at)  # 50 are repaid
+
+
+TALES = (life_of_a_point, debts_and_carts, spent_and_gone, the_shop_bears_it, news_too_late)

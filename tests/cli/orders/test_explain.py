@@ -92,6 +92,9 @@ def test_the_life_of_a_point(told: Told, version: int) -> None:
         ("the_shop_bears_it", 18, "The customer loses nothing by it"),
         ("the_shop_bears_it", 20, "Their own time was over, so they came back as new points"),
         ("the_shop_bears_it", 25, "expired unspent before they could be spent"),
+        ("news_too_late", 8, "100 points that had come back (version 4) pay for it again"),
+        ("news_too_late", 14, "the points that had come back (version 12) are no longer there"),
+        ("news_too_late", 15, "50 points that had expired while they waited"),
     ],
 )
 def test_a_complaint_is_answered(told: Told, tale: str, version: int, words: str) -> None:

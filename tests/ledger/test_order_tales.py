@@ -1,0 +1,526 @@
+"""What merchants tell of orders and carts, as tables of text: the books, and what is told of them.
+
+The words of a tale are explained at the top of tests/ledger/telling.py.
+"""
+
+import pytest
+
+from tests.ledger.defects import (
+    forgets_a_lapse,
+    forgets_what_was_owed,
+    freshens_an_expiry,
+    sets_nothing_aside,
+)
+from tests.ledger.paper import Decide
+from tests.ledger.telling import Teller
+
+CARTS = {
+    "set aside, and captured by the order": """
+        d0 adjust +100
+        d1 hold 30 cart c
+        d1 = available 70 held 30
+        d1 spend 71 -> refused NOT_ENOUGH_POINTS
+        d1 order B 0 cart c
+        d1 = available 70 used 30
+        | adjust 100 lot 1 at d0
+        | hold 30 lot 1 at d1
+        | capture 30 lot 1 at d1
+        ! points.adjusted 100
+        ! points.held 30
+        ! points.redeemed 30
+    """,
+    "captured for less: the rest is free again": """
+        d0 adjust +20 expire 9
+        d0 adjust +20
+        d1 hold 30 cart c
+        d1 order B 0 cart c pays 25
+        d1 = available 15 used 25
+        d1 lots 1:0 2:15
+        ! points.adjusted 20
+        ! points.adjusted 20
+        ! points.held 30
+        ! points.redeemed 25
+        ! points.released 5
+    """,
+    "taken out of the cart": """
+        d0 adjust +100
+        d1 hold 30 cart c
+        d1 empty c
+        d1 empty c
+        d1 = available 100 version 3
+        ! points.adjusted 100
+        ! points.held 30
+        ! points.released 30
+    """,
+    "forgotten in the cart": """
+        d0 adjust +100
+        d1 hold 30 cart c for 2
+        d3-1 = available 70 held 30
+        d3 = available 100
+        d9 empty c
+        d9 = available 100 version 3
+        | adjust 100 lot 1 at d0
+        | hold 30 lot 1 at d1
+        | release 30 lot 1 at d3
+    """,
+    "another method takes the place of the first": """
+        d0 adjust +50
+        d1 hold 30 cart c method m
+        d1 hold 30 cart c method m
+        d1 = available 20 held 30 version 2
+        d1 hold 50 cart c method n
+        d1 = held 50
+        d1 hold 51 cart c method m -> refused NOT_ENOUGH_POINTS
+        d1 = held 50 version 4
+    """,
+    "several carts share one balance": """
+        d0 adjust +50
+        d1 hold 30 cart c most 2
+        d1 hold 30 cart e most 2 -> refused NOT_ENOUGH_POINTS
+        d1 hold 20 cart e most 2
+        d1 hold 1 cart f most 2 -> refused TOO_MANY_HOLDS
+        d1 = held 50
+        d2 = available 50
+    """,
+    "a lot expires while it is held, and is released": """
+        d0 adjust +30 expire 2
+        d1 hold 20 cart c for 5
+        d2 = held 20
+        d3 empty c
+        d3 = version 5
+        | adjust 30 lot 1 at d0
+        | hold 20 lot 1 at d1
+        | expire 10 lot 1 at d2
+        | release 20 lot 1 at d3
+        | expire 20 lot 1 at d3
+    """,
+    "a lot expires while it is held, and the cart is forgotten": """
+        d0 adjust +30 expire 2
+        d1 hold 30 cart c for 2
+        d3-1 = held 30
+        d3 =
+        d4 settle
+        | adjust 30 lot 1 at d0
+        | hold 30 lot 1 at d1
+        | release 30 lot 1 at d3
+        | expire 30 lot 1 at d3
+    """,
+    "a lot expires while it is held, and the order comes": """
+        d0 adjust +30 expire 2
+        d1 hold 30 cart c for 5
+        d4 order B 0 cart c
+        d4 = used 30
+    """,
+    "a cart lapses before its lot expires": """
+        d0 adjust +30 expire 9
+        d1 hold 30 cart c for 2
+        d9-1 = available 30
+        d9 =
+    """,
+    "the hold lapsed before the order came: spent now": """
+        d0 adjust +100
+        d1 hold 30 cart c
+        d5 order B 0 cart c
+        d5 = available 70 used 30
+    """,
+    "the hold lapsed, and the points are gone: owed": """
+        d0 adjust +40
+        d1 hold 30 cart c
+        d5 spend 30
+        d5 order B 0 cart c
+        d5 = owed 20 used 60
+        d6 order B 0 back 30      # what was owed comes back, and repays
+        d6 = available 10 used 30
+    """,
+    "the hold lapsed, and the program bears what is gone": """
+        d0 adjust +40
+        d1 hold 30 cart c
+        d5 spend 30
+        d5 order B 0 cart c forgive
+        d5 = used 60
+        d6 order B 0 back 30 forgive
+        d6 = available 10 used 30
+        d7 order B 0 back 0 forgive
+        d7 = used 60
+    """,
+    "nothing goes into a cart while something is owed": """
+        d0 order A 10
+        d0 spend 10
+        d0 order A 10 kept 0
+        d1 hold 1 cart c -> refused POINTS_OWED
+        d1 = owed 10 used 10
+    """,
+    "told once that points will expire": """
+        d0 adjust +10 expire 9
+        d1 remind 1 within 7
+        d2 remind 1 within 7
+        d3 remind 1 within 7
+        d4 remind 9 within 7
+        d9 settle
+        ! points.adjusted 10
+        ! points.expiring 10
+        ! points.expired 10
+    """,
+}
+
+RETURNS = {
+    "earned, spent, and returned in part": """
+        d0 order A 100
+        d1 hold 40 cart c
+        d1 order B 12 cart c
+        d2 order A 100 kept 60
+        d2 = available 32 used 40
+        d3 order B 12 kept 6 back 20
+        d3 = available 46 used 20
+        d3 lots 1:40 2:6
+        | earn 100 lot 1 at d0
+        | hold 40 lot 1 at d1
+        | capture 40 lot 1 at d1
+        | earn 12 lot 2 at d1
+        | cancel 40 lot 1 at d2
+        | cancel 6 lot 2 at d3
+        | return 20 lot 1 at d3
+    """,
+    "earned by one revision, returned under another: what it keeps is told by the first": """
+        d0 order A 100
+        d1 order C 50
+        d2 order A 100 kept 50
+        d2 = available 100
+        d2 lots 1:50 2:50
+    """,
+    "cancelled while it is pending": """
+        d0 order A 100 mature 3
+        d1 order A 100 kept 0
+        d9 = version 2
+        ! points.earned 100
+        ! points.cancelled 100
+    """,
+    "cancelled before it was heard of": """
+        d5 order A 100 kept 0 placed 1
+        d5 = version 2
+        | earn 100 lot 1 at d1
+        | cancel 100 lot 1 at d5
+    """,
+    "cancelled before it was heard of, and delivered after all": """
+        d5 order A 100 kept 0
+        d6 order A 100
+        d6 = available 100 version 3
+    """,
+    "cancelled when its points were spent: owed, and earned again": """
+        d0 order A 100
+        d1 spend 70
+        d2 order A 100 kept 0
+        d2 = owed 70 used 70
+        d3 order A 100
+        d3 = available 30 used 70
+        ! points.earned 100
+        ! points.redeemed 70
+        ! points.cancelled 100
+        ! points.owed 70
+        ! points.earned 100
+        ! points.repaid 70
+    """,
+    "cancelled when its points were spent: the debt was repaid before it is earned again": """
+        d0 order A 100
+        d1 spend 70
+        d2 order A 100 kept 0
+        d3 adjust +80
+        d3 = available 10 used 70
+        d4 order A 100
+        d4 = available 110 used 70
+        d4 lots 1:100 2:10
+    """,
+    "cancelled when its points were spent: forgiven, and earned again": """
+        d0 order A 100
+        d1 spend 70
+        d2 order A 100 kept 0 forgive
+        d2 = used 70
+        d3 order A 100 forgive
+        d3 = available 30 used 70
+        | earn 100 lot 1 at d0
+        | spend 70 lot 1 at d1
+        | cancel 30 lot 1 at d2
+        | forgive 70 at d2
+        | reinstate 70 at d3
+        | reinstate 30 lot 1 at d3
+    """,
+    "cancelled when its points were spent: other points pay, as they would be spent": """
+        d0 order A 100
+        d0 adjust +20
+        d1 adjust +30 expire 9
+        d1 earn 40 mature 9          # another order's, and pending: not touched
+        d2 hold 10 cart c for 7      # from lot 3, which ends first: not touched
+        d2 spend 90
+        d2 lots 1:30 2:20 3:10 4:40
+        d3 order A 100 kept 0
+        d3 = pending 40 held 10 owed 50 used 90
+    """,
+    "what is reinstated goes back to where it was taken from": """
+        d0 order A 100
+        d0 spend 100
+        d1 adjust +30 expire 9
+        d2 order A 100 kept 0
+        d2 = owed 70 used 100
+        d3 order A 100
+        d3 = available 30 used 100
+        d3 lots 1:0 2:30@10
+    """,
+    "several debts, repaid as points come in": """
+        d0 order A 50
+        d0 order C 30
+        d1 spend 80
+        d2 order A 50 kept 0
+        d3 order C 30 kept 10
+        d3 = owed 70 used 80
+        d4 adjust +60
+        d4 = owed 10 used 80
+        d5 order C 30 kept 30        # 10 are owed no more, and 10 come to its own lot
+        d5 = available 10 used 80
+    """,
+    "several returns end where one full return ends": """
+        d0 adjust +40
+        d0 hold 30 cart c
+        d1 order B 100 cart c
+        d1 spend 60
+        d2 order B 100 kept 70 back 10
+        d3 order B 100 kept 30 back 20
+        d4 order B 100 kept 0 back 30
+        d4 = owed 20 used 60
+    """,
+    "one full return ends where several end": """
+        d0 adjust +40
+        d0 hold 30 cart c
+        d1 order B 100 cart c
+        d1 spend 60
+        d4 order B 100 kept 0 back 30
+        d4 = owed 20 used 60
+    """,
+    "points that expired unspent are cancelled from there": """
+        d0 order A 100 expire 5
+        d1 spend 30
+        d9 order A 100 kept 0
+        d9 = owed 30 used 30
+        d10 order A 100
+        d10 = used 30
+    """,
+    "worth more than before": """
+        d0 order A 100
+        d1 order A 120
+        d1 = available 120
+        d1 lots 1:120
+        d2 order A 90 kept 90
+        d2 = available 90
+    """,
+    "returned to the same lots, what was taken last first": """
+        d0 adjust +20 expire 9
+        d0 adjust +20 expire 8
+        d1 hold 30 cart c
+        d1 order B 0 cart c
+        d1 lots 1:10 2:0
+        d2 order B 0 back 15
+        d2 lots 1:20 2:5
+        d9 = used 15
+    """,
+}
+
+EXPIRIES = {
+    "order and cancel does not freshen an expiry": """
+        d0 adjust +30 expire 10
+        d8 hold 30 cart c
+        d8 order B 0 cart c
+        d20 order B 0 back 30
+        d20 lots 1:0@10 2:30@22
+        d22-1 = available 30
+        d22 =
+    """,
+    "the life begins at the hold, not at the order": """
+        d0 adjust +30 expire 10
+        d5 hold 30 cart c for 7
+        d9 order B 0 cart c
+        d20 order B 0 back 30
+        d20 lots 1:0@10 2:30@25
+    """,
+    "the program's grace is the longest life": """
+        d0 adjust +30 expire 99
+        d1 hold 30 cart c
+        d1 order B 0 cart c
+        d100 order B 0 back 30 grace 7
+        d100 lots 1:0@99 2:30@107
+    """,
+    "the life counts from the return, however late it is told": """
+        d0 adjust +30 expire 10
+        d8 hold 30 cart c
+        d8 order B 0 cart c
+        d20 order B 0 back 30 undone 19
+        d20 lots 1:0@10 2:30@21
+    """,
+    "a return that is told when its points would be over": """
+        d0 adjust +30 expire 10
+        d8 hold 30 cart c
+        d8 order B 0 cart c
+        d30 order B 0 back 30 undone 20
+        d30 =
+    """,
+    "a return that is told too late, and a later one: all comes back": """
+        d0 adjust +30 expire 10
+        d8 hold 30 cart c
+        d8 order B 0 cart c
+        d30 order B 0 back 10 undone 20
+        d30 = used 20
+        d30 order B 0 back 30 undone 29
+        d30 = available 30
+    """,
+    "two returns share the later end": """
+        d0 adjust +30 expire 10
+        d5 hold 30 cart c
+        d5 order B 0 cart c
+        d20 order B 0 back 10
+        d20 lots 1:0 2:10@25
+        d22 order B 0 back 30
+        d22 lots 1:0 2:30@27
+    """,
+    "cancelled, delivered, and cancelled again": """
+        d0 adjust +30 expire 10
+        d5 hold 30 cart c
+        d5 order B 0 cart c
+        d20 order B 0 back 30
+        d20 = available 30
+        d21 order B 0 back 0
+        d21 = used 30
+        d22 order B 0 back 30
+        d22 = available 30
+        d22 lots 1:0 2:30@27
+    """,
+    "in part again and again: what stands is what was taken": """
+        d0 adjust +40
+        d1 hold 40 cart c
+        d1 order B 0 cart c
+        d2 order B 0 back 30
+        d3 order B 0 back 0
+        d4 order B 0 back 40
+        d4 = available 40
+    """,
+    "what came back had expired when the order stood after all": """
+        d0 adjust +30 expire 10
+        d5 hold 30 cart c
+        d5 order B 0 cart c
+        d6 order B 0 back 30
+        d10 =
+        d12 order B 0 back 0
+        d12 = used 30
+    """,
+    "what came back is spent when the order stands after all": """
+        d0 adjust +30
+        d1 hold 30 cart c
+        d1 order B 0 cart c
+        d2 order B 0 back 30
+        d3 spend 20
+        d4 order B 0 back 0
+        d4 = owed 20 used 50
+        d5 order B 0 back 30
+        d5 = available 10 used 20
+    """,
+    "what came back repaid a debt, which is owed again": """
+        d0 order A 20
+        d0 adjust +30
+        d1 hold 30 cart c
+        d1 order B 0 cart c
+        d1 spend 20
+        d2 order A 20 kept 0
+        d2 = owed 20 used 50
+        d3 order B 0 back 30
+        d3 = available 10 used 20
+        d4 order B 0 back 0
+        d4 = owed 20 used 50
+        d5 order B 0 back 10
+        d5 = owed 10 used 40
+        d5 order B 0 back 30
+        d5 = available 10 used 20
+    """,
+    "another order's new lot keeps its end": """
+        d0 adjust +30 expire 10
+        d5 hold 30 cart c
+        d5 order B 0 cart c
+        d20 order B 0 back 30
+        d20 hold 10 cart e
+        d20 order D 0 cart e back 10
+        d20 = available 30
+        d20 lots 1:0 2:30@25
+    """,
+    "it waits for the delivery, which is told late": """
+        d0 order A 100 mature never expire 30
+        d5 = pending 100
+        d9 order A 100 delivered 2 mature 3
+        d9 = available 100
+        | earn 100 lot 1 at d0
+        | mature 100 lot 1 at d5
+    """,
+    "it waits for the delivery, which is told before it counts": """
+        d0 order A 100 mature never expire 30
+        d2 order A 100 delivered 2 mature 3
+        d5-1 = pending 100
+        d5 = available 100
+    """,
+    "it expired while it waited, though it had been delivered": """
+        d0 order C 40
+        d0 spend 40
+        d0 order A 100 mature never expire 5
+        d9 order C 40 kept 0
+        d9 = owed 40 used 40
+        d9 order A 100 delivered 2 mature 1
+        d9 = used 40
+        d9 order A 100 kept 0
+        d9 = owed 40 used 40
+    """,
+    "dates come nearer when the order turns out to be older": """
+        d5 order A 100 expire 30
+        d6 order A 100 expire 20
+        d6 lots 1:100@25
+        d7 order A 100 expire 25
+        d7 lots 1:100@25
+        d8 order A 100 expire 1
+        d8 = available 100
+        d8+1 =
+    """,
+    "a lot grows past its grant where others repaid its debt": """
+        d0 order A 4
+        d1 hold 1 cart c for 7
+        d2 order A 4 kept 0
+        d2 = held 1 owed 1
+        d3 order C 4
+        d4 order A 4
+        d4 = available 7 held 1
+    """,
+    "it was emptied while it waited, and delivered before": """
+        d0 order A 100 mature never
+        d1 order A 100 kept 0
+        d2 order A 100 kept 0 delivered 0 mature 0
+        d3 order A 100
+        d3 = available 100
+    """,
+}
+
+TALES = {**CARTS, **RETURNS, **EXPIRIES}
+
+
+def test_no_tale_is_told_twice() -> None:
+    assert len(TALES) == len(CARTS) + len(RETURNS) + len(EXPIRIES)
+
+
+@pytest.mark.parametrize("name", TALES)
+def test_tale(name: str) -> None:
+    Teller().tell(TALES[name])
+
+
+@pytest.mark.parametrize(
+    ("defect", "name"),
+    [
+        (sets_nothing_aside, "set aside, and captured by the order"),
+        (forgets_a_lapse, "forgotten in the cart"),
+        (forgets_what_was_owed, "cancelled when its points were spent: owed, and earned again"),
+        (freshens_an_expiry, "order and cancel does not freshen an expiry"),
+    ],
+)
+def test_control_a_tale_notices_a_defect(defect: Decide, name: str) -> None:
+    with pytest.raises(AssertionError):
+        Teller(defect).tell(TALES[name])
