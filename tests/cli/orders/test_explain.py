@@ -98,9 +98,17 @@ def test_the_life_of_a_point(told: Told, version: int) -> None:
         ("by_parts", 11, "part of 100 points for a discount of 5.00 SAR."),
         ("spent_and_gone", 10, "by hand on 2024-01-01 12:08, which never expire."),
         ("the_shop_bears_it", 25, "expired unspent before they could be spent"),
-        ("news_too_late", 8, "100 points that had come back (version 4) pay for it again"),
+        (
+            "news_too_late",
+            8,
+            "100 points that had come back (version 4) and had expired since pay for it again",
+        ),
         ("news_too_late", 14, "the points that had come back (version 12) are no longer there"),
-        ("news_too_late", 15, "50 points that had expired while they waited"),
+        (
+            "news_too_late",
+            15,
+            "50 points that had expired before any could be spent went to what was owed",
+        ),
     ],
 )
 def test_a_complaint_is_answered(told: Told, tale: str, version: int, words: str) -> None:
