@@ -121,7 +121,7 @@ def test_time_and_what_waits_for_a_delivery_are_told_as_they_are(told: Told) -> 
     assert said(shop, "1", 8).startswith(late)
     assert "They can be spent 2 days after the delivery and expire on" in said(shop, "1", 9)
     expired = next(one for one in explained(told["by_parts"], "1") if one["move"] == "expire")
-    assert expired["event"] is None, "nobody tells of time"
+    assert expired["event"]["origin"].startswith("partner:"), "while an order of it was taken in"
     assert expired["sentence"].endswith("order H-6 earned were good until 2024-01-02 12:08.")
 
 

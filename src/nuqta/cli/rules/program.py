@@ -33,7 +33,10 @@ def _option(metavar: str, sentence: str) -> Any:
 
 
 OnOption = Annotated[bool | None, _switch("--on/--off", "Whether orders earn.")]
-EarnPointsOption = Annotated[str | None, _option("P", "Points for each --earn-amount spent.")]
+EarnPointsOption = Annotated[
+    str | None,
+    _option("P", "Points for each --earn-amount spent: changes the rule for everybody online."),
+]
 EarnAmountOption = Annotated[str | None, _option("A", "A plain decimal in the store's currency.")]
 MaturityDaysOption = Annotated[str | None, _option("N", "Days until earned points can be spent.")]
 MaturityFromOption = Annotated[
