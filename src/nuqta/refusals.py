@@ -231,6 +231,13 @@ TOO_MANY_HOLDS: Final = _row(
     ("Too many carts", "The customer's points are set aside in too many carts at once."),
     ("سلال كثيرة", "نقاط العميل محجوزة في عدد كبير من السلال."),
 )  # fmt: skip
+NEVER_USABLE: Final = _row(
+    "ERROR_MATURITY_PAST_EXPIRY", 422, False,
+    ("Points could never be spent", "Points would expire before they could be spent: the days of"
+     " maturity must be fewer than those of expiry."),
+    ("لن يمكن استخدام النقاط", "ستنتهي النقاط قبل أن يمكن استخدامها: يجب أن تقل أيام التعليق عن"
+     " أيام الصلاحية."),
+)  # fmt: skip
 TOO_MANY_METHODS: Final = _row(
     "ERROR_TOO_MANY_METHODS", 422, False,
     ("Too many methods", "The store has as many redemption methods as it may have."),
