@@ -55,15 +55,15 @@ def routes_page() -> str:
         "# Routes",
         "",
         "With and without a slash at the end. `manager`: `Authorization` and `X-Manager-Token`;",
-        "`partner`: `Authorization`; `shopper`: `Authorization` and `X-CUSTOMER-TOKEN`.",
+        "`partner`: `Authorization`; `shopper`: `Authorization` and `X-CUSTOMER-TOKEN`;",
+        "`source`: `Authorization` with the store's own Basic pair (`nuqta store webhook`).",
         "",
         "| method | path | who | scope | what it does |",
         "|---|---|---|---|---|",
     ]
     for row in ROUTES:
-        lines.append(
-            f"| {row.method} | `{row.path}` | {row.who} | `{row.scope}` | {row.sentence} |"
-        )
+        scope = f"`{row.scope}`" if row.scope else "none"
+        lines.append(f"| {row.method} | `{row.path}` | {row.who} | {scope} | {row.sentence} |")
     return "\n".join(lines) + "\n"
 
 

@@ -83,13 +83,16 @@ UNSUPPORTED_BODY: Final = _row(
 # -- who calls -------------------------------------------------------------------------------------
 AUTHORIZATION_MISSING: Final = _row(
     "ERROR_AUTHORIZATION_MISSING", 401, False,
-    ("Authorization missing", "Send the application's token in the Authorization header."),
-    ("رمز التطبيق مفقود", "أرسل رمز التطبيق في الترويسة Authorization."),
+    ("Authorization missing", "Send the application's token, or the store's user name"
+     " and password, in the Authorization header."),
+    ("بيانات الدخول مفقودة", "أرسل رمز التطبيق، أو اسم المستخدم وكلمة المرور للمتجر، في الترويسة"
+     " Authorization."),
 )  # fmt: skip
 AUTHORIZATION_INVALID: Final = _row(
     "ERROR_AUTHORIZATION_INVALID", 401, False,
-    ("Authorization invalid", "The application's token is not valid."),
-    ("رمز التطبيق غير صالح", "رمز التطبيق غير صالح."),
+    ("Authorization invalid", "The application's token, or the store's user name and"
+     " password, is not valid."),
+    ("بيانات الدخول غير صالحة", "رمز التطبيق، أو اسم المستخدم وكلمة المرور للمتجر، غير صالح."),
 )  # fmt: skip
 STORE_NOT_FOUND: Final = _row(
     "ERROR_STORE_NOT_FOUND", 404, False,
@@ -227,6 +230,13 @@ TOO_MANY_HOLDS: Final = _row(
     "ERROR_TOO_MANY_HOLDS", 422, True,
     ("Too many carts", "The customer's points are set aside in too many carts at once."),
     ("سلال كثيرة", "نقاط العميل محجوزة في عدد كبير من السلال."),
+)  # fmt: skip
+NEVER_USABLE: Final = _row(
+    "ERROR_MATURITY_PAST_EXPIRY", 422, False,
+    ("Points could never be spent", "Points would expire before they could be spent: the days of"
+     " maturity must be fewer than those of expiry."),
+    ("لن يمكن استخدام النقاط", "ستنتهي النقاط قبل أن يمكن استخدامها: يجب أن تقل أيام التعليق عن"
+     " أيام الصلاحية."),
 )  # fmt: skip
 TOO_MANY_METHODS: Final = _row(
     "ERROR_TOO_MANY_METHODS", 422, False,

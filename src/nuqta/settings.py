@@ -78,7 +78,7 @@ TABLE: Final = (
             " further failure doubles them.", 1, 3_600),
     Setting("WEBHOOK_PAUSE_SECONDS_MAX", 3_600, "Seconds past which they do not grow.", 1, 86_400),
     Setting("WEBHOOK_PRIVATE_TARGETS", 0, "1 allows webhooks at addresses that are not public: of"
-            " this machine and of private networks.", 0, 1),
+            " this machine and of private networks; else ERROR_TARGET_REFUSED.", 0, 1),
     Setting("EXPIRING_DAYS", 7, "Days before a lot's expiry at which points.expiring tells of it;"
             " 0 tells nothing.", 0, 365),
     Setting("WORKER_PAUSE_MS", 1_000, "Milliseconds that the worker rests when nothing is to do.",

@@ -1,5 +1,6 @@
 """Stores, programs, partners and customers, as a script asks for them."""
 
+import re
 import uuid
 from typing import Any
 
@@ -337,3 +338,13 @@ def test_what_is_no_customer_s_id_is_a_misuse(shop: Terminal, customer: str) -> 
     shop.no(
         2, "points", "adjust", *named, "--direction", "+", "--points", "1", "--reason", "x"
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("noun", ["cashback", "customer", "order", "store"])
+def test_help_breaks_no_line_where_the_code_does(
+    noun: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "400")
+    shown = run(noun, "--help").out
+    verbs = shown.partition("Commands")[2].strip("─╮╭╰╯│ \n").splitlines()
+    assert all(re.match(r"│ [a-z]+ ", line) for line in verbs[1:-1]), shown

@@ -37,9 +37,12 @@ def test_a_store_gets_a_pair_for_its_orders(shop: Terminal) -> None:
 
 def test_people_are_told_where_the_pair_goes(shop: Terminal) -> None:
     told = shop.run("store", "webhook", "--store", shop.store).out
+    assert "has ended" not in told
     assert f"/v1/webhooks/orders/{shop.store}\n" in told
     assert "  password  nqo_" in told
     assert "shown this once" in told
+    again = shop.run("store", "webhook", "--store", shop.store).out
+    assert "user name and password. The former pair has ended." in again
     assert "takes no order webhook any more" in shop.run(
         "store", "webhook", "--store", shop.store, "--revoke"
     ).out  # fmt: skip

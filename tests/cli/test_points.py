@@ -118,6 +118,11 @@ def test_added_points_expire_only_when_told(shop: Terminal) -> None:
     assert show(shop, "--as-of", "2089-12-31T21:00:00Z")["available"] == 101
     assert show(shop, "--as-of", "2090-01-01T03:00")["available"] == 1
     assert show(shop, "--as-of", "9999-12-31")["available"] == 1
+    asked = ("--as-of", "2090-01-01", "--known-at", "2089-12-31T21:00:00Z", "--version", "1")
+    heading = shop.run("points", "show", "--store", shop.store, "--customer", "1", *asked).out
+    assert heading.splitlines()[0].endswith(
+        "at Dates and Coffee, as of 2090-01-01 00:00, as known at 2090-01-01 00:00, at version 1"
+    )
     assert "already passed" in shop.no(1, *shop.adjust("+", "1", "--expires-at", "2000-01-01"))
 
 

@@ -28,7 +28,9 @@ def test_a_webhook_is_added_listed_and_removed(shop: Terminal) -> None:
     listed = shop.value("webhook", "list", *named)
     assert listed == [{name: value for name, value in made.items() if name != "secret"}]
     one = (*named, "--webhook", str(made["id"]))
-    assert made["secret"] not in shop.run("webhook", "list", *named).out
+    shown = shop.run("webhook", "list", *named).out
+    assert made["secret"] not in shown
+    assert shown.startswith(f"Webhook {made['id']} is told what happens.\n")
     assert shop.value("webhook", "resume", *one) == listed[0]
     assert shop.value("webhook", "replay", *one) == listed[0]
     assert "cursor" in shop.no(1, "webhook", "replay", *one, "--after", "x")
@@ -40,7 +42,9 @@ def test_a_webhook_is_added_listed_and_removed(shop: Terminal) -> None:
 
 def test_what_is_refused(shop: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
     named = ("--store", shop.store)
-    assert "public" in shop.no(1, "webhook", "add", *named, "--url", "http://127.0.0.1/")
+    said = shop.no(1, "webhook", "add", *named, "--url", "http://127.0.0.1/")
+    assert "public" in said
+    assert "NUQTA_WEBHOOK_PRIVATE_TARGETS=1" in said
     assert "points.earned" in shop.no(2, "webhook", "add", *named, "--url", URL, "--kind", "x")
     assert "no store" in shop.no(1, "webhook", "add", "--store", "1", "--url", URL)
     monkeypatch.setenv("NUQTA_WEBHOOKS_PER_STORE", "1")
@@ -50,6 +54,7 @@ def test_what_is_refused(shop: Terminal, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv("NUQTA_WEBHOOKS_PER_STORE", "2")
     people = shop.run("webhook", "add", *named, "--url", "http://127.0.0.1/").out
     assert "nqw_" in people
+    assert "every kind" in people
     assert "this once" in people
 
 

@@ -49,6 +49,8 @@ CARTS: Final = "/v1/stores/{}/carts/loyalty-redemption-method/{}"
 _ADD_PROGRAM = statement("program.add_revision")
 _ADD_RULE = statement("cashback.add_revision")
 
+LIFE_S: Final = 30 * 60
+
 
 class Shop:
     """One store of a house, with its pair for webhooks once `pair` has made one."""
@@ -406,3 +408,13 @@ def _fourteen(hundredths: int) -> str:
     sign = "-" if hundredths < 0 else ""
     whole, rest = divmod(abs(hundredths), 100)
     return f"{sign}{whole}.{rest:02}000000000000"
+
+
+def done(answer: Answer) -> None:
+    """The cart is as was wished."""
+    assert answer.status == 200, answer.body
+
+
+def without_earning(shop: Shop) -> None:
+    """No order earns: what is available shows what the carts left of it."""
+    shop.rule(is_active=0)

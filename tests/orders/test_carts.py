@@ -10,20 +10,13 @@ from typing import Final
 import pytest
 
 from nuqta.engine import redemption
-from nuqta.loyalty.redemption import PERCENTAGE, Method
-from tests.http.server import Answer, open_house
-from tests.orders.shop import Shop, plain, points, rows, zid
+from tests.http.server import open_house
+from tests.orders.shop import LIFE_S, Shop, done, plain, points, rows, without_earning
 
 DONE: Final = {
     "en": ("Loyalty points applied successfully", "Loyalty points removed successfully"),
     "ar": ("تم تطبيق نقاط الولاء بنجاح", "تم إزالة نقاط الولاء بنجاح"),
 }
-LIFE_S: Final = 30 * 60
-
-
-def done(answer: Answer) -> None:
-    """The cart is as was wished."""
-    assert answer.status == 200, answer.body
 
 
 def holds(shop: Shop) -> list[str]:
@@ -38,11 +31,6 @@ def holds(shop: Shop) -> list[str]:
         for cart, held, ending, order in tx.rows_of(sql, aisha.key):
             found.append(" ".join(filter(None, (cart, str(held), ending or "live", order))))
     return found
-
-
-def without_earning(shop: Shop) -> None:
-    """No order earns: what is available shows what the carts left of it."""
-    shop.rule(is_active=0)
 
 
 @pytest.mark.parametrize("language", ["en", "ar"])
@@ -435,84 +423,3 @@ def test_a_refusal_before_the_door_leaves_the_key_free(shop: Shop) -> None:
     assert shop.add(aisha, "cart", method, key="k").code == "ERROR_PROGRAM_OFF"
     shop.program(is_on=1)
     done(shop.add(aisha, "cart", method, key="k"))
-
-
-# -- percentages -----------------------------------------------------------------------------------
-
-
-def tenth(shop: Shop, take: int = 30, **limits: int) -> Method:
-    """10 percent for so many points."""
-    return shop.method(points=take, discount=1_000, rule_type=PERCENTAGE, **limits)
-
-
-def test_a_percentage_is_worth_what_its_order_says(shop: Shop) -> None:
-    """The cart's worth is not known when it is filled; the order's own amount is taken."""
-    world, aisha = shop.world, shop.world.aisha
-    world.adjust(aisha, 100)
-    done(shop.add(aisha, "cart", tenth(shop)))
-    assert points(world, aisha) == {"available": 70, "held": 30}
-    shop.told("1", plain(shop, cart_session_id="cart", loyalty_redemption="23"))
-    assert points(world, aisha) == {"available": 70 + 207, "used": 30}
-    assert shop.in_need() == {}
-
-
-def test_a_percentage_is_worth_what_it_gives_the_order_s_products(shop: Shop) -> None:
-    world, aisha = shop.world, shop.world.aisha
-    world.adjust(aisha, 100)
-    done(shop.add(aisha, "cart", tenth(shop)))
-    shop.told("1", plain(shop, cart_session_id="cart"))
-    assert points(world, aisha) == {"available": 70 + 207, "used": 30}
-    assert shop.in_need() == {}
-
-
-@pytest.mark.parametrize(
-    ("said", "troubles"),
-    [("23.00", {}), ("23.01", {}), ("50.00", {"1": ["discount_differs"]})],
-)
-def test_an_order_that_says_another_discount_is_listed(
-    shop: Shop, said: str, troubles: dict[str, list[str]]
-) -> None:
-    shop.world.adjust(shop.world.aisha, 100)
-    done(shop.add(shop.world.aisha, "cart", tenth(shop)))
-    shop.told("1", plain(shop, cart_session_id="cart", loyalty_redemption=said))
-    assert shop.in_need() == troubles
-
-
-def test_a_basket_below_the_least_of_its_method(shop: Shop) -> None:
-    world, aisha = shop.world, shop.world.aisha
-    world.adjust(aisha, 100)
-    method = tenth(shop, minimum_basket=50_000)
-    refused = shop.add(aisha, "cart", method, cart_total="499.99")
-    assert (refused.status, refused.code) == (422, "ERROR_BASKET_TOO_SMALL")
-    done(shop.add(aisha, "cart", method, cart_total="500"))
-    assert points(world, aisha) == {"available": 70, "held": 30}
-    for odd in ("-1", "many", True, "1e999999"):
-        refused = shop.add(aisha, "other", method, cart_total=odd)
-        assert refused.status == 422, odd
-        assert "cart_total" in refused.json, odd
-    done(shop.add(aisha, "unasked", method))
-    shop.told("1", plain(shop, cart_session_id="unasked"))
-    assert shop.in_need() == {"1": ["basket_too_small"]}
-
-
-def test_an_order_of_zids_finds_the_percentage_of_its_customer(shop: Shop) -> None:
-    world, aisha = shop.world, shop.world.aisha
-    world.adjust(aisha, 100)
-    done(shop.add(aisha, "cart", tenth(shop)))
-    assert shop.webhook(zid(shop, paid_by_points=20)).status == 200
-    assert points(world, aisha) == {"available": 70 + 207, "used": 30}
-    assert shop.in_need() == {}
-
-
-def test_a_hold_of_just_that_discount_comes_before_a_percentage(shop: Shop) -> None:
-    world, aisha = shop.world, shop.world.aisha
-    world.adjust(aisha, 100)
-    without_earning(shop)
-    done(shop.add(aisha, "fixed", shop.method(points=40, discount=20_00)))
-    done(shop.add(aisha, "tenth", tenth(shop)))
-    assert shop.webhook(zid(shop, id=1, paid_by_points=20)).status == 200
-    assert points(world, aisha) == {"available": 30, "held": 30, "used": 40}
-    world.time.forward(seconds=LIFE_S + 1)  # a percentage that has ended is nobody's discount
-    assert shop.webhook(zid(shop, id=2, paid_by_points=7)).status == 200
-    assert points(world, aisha) == {"available": 60, "used": 40}
-    assert shop.in_need() == {"2": ["redemption_unmatched"]}

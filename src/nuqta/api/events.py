@@ -10,6 +10,7 @@ from nuqta import refusals
 from nuqta.engine.outbox import events, webhooks
 from nuqta.engine.outbox.events import PAGE_MAX
 from nuqta.engine.outbox.webhooks import Webhook
+from nuqta.ledger.events import KINDS
 from nuqta.loyalty.customers import checked_id, plain_digits
 from nuqta.refusals import Refusal
 from nuqta.storage.sqlite import Transaction
@@ -48,8 +49,8 @@ _FIELD_TEXTS: Final = {
     "after": ("Send a cursor that was given to you.", "أرسل مؤشرا حصلت عليه من قبل."),
     "url": ("Send the address to be told.", "أرسل العنوان الذي ترسل إليه الأحداث."),
     "kinds": (
-        "Send names of events, or leave it out.",
-        "أرسل أسماء أحداث معروفة، أو لا ترسل شيئا.",
+        f"Send names of events, or leave it out; there are {', '.join(KINDS)}.",
+        f"أرسل أسماء أحداث معروفة، أو لا ترسل شيئا. الأسماء هي: {', '.join(KINDS)}.",
     ),
     "from_the_beginning": ("This is true or false.", "القيمة true أو false."),
 }

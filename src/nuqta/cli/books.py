@@ -61,7 +61,8 @@ def init(
 
 
 def sweep(frame: Frame) -> None:
-    """Book what has fallen due: maturities and expiries. Balances are right without it."""
+    """Book what has fallen due: maturities, expiries, and holds whose time is over. Balances
+    are right without it."""
     from nuqta.worker.sweep import sweep as sweep_all
 
     with frame.open() as engine:

@@ -23,12 +23,14 @@ from nuqta.cli.frame import ORIGIN, Frame, Refused, settled, show, write_json
 from nuqta.engine import customers, imports, redemption, stores
 from nuqta.engine.access import partners, sessions
 from nuqta.engine.engine import Engine, database_path, make, open_engine
+from nuqta.engine.outbox import events
 from nuqta.engine.stores import ProgramWish, Store, StoreWish
 from nuqta.ledger.account import dkey_of
 from nuqta.ledger.commands import Spend
 from nuqta.loyalty.money import parse_amount
 from nuqta.loyalty.redemption import FIXED, MethodWish
 from nuqta.storage.faults import CannotStart
+from nuqta.storage.sqlite import Transaction
 
 ZONE: Final = "Asia/Riyadh"
 _NAME: Final = "Noura"
@@ -45,7 +47,7 @@ _HEADINGS: Final = (
         "cart",
     ),
     ("The cart becomes an order, which takes these points and earns others:", "order"),
-    ("What happened to the store's points, for whoever wants to be told:", "events"),
+    ("What has happened to the store's points since, for whoever wants to be told:", "events"),
 )
 """What is said before each call."""
 
@@ -61,6 +63,7 @@ class Shop(msgspec.Struct, frozen=True):
     access_token: str
     customer_token: str
     method_id: str
+    cursor: str
     customers: int
     orders: int
 
@@ -139,7 +142,7 @@ def furnish(engine: Engine, workshop: Path) -> Shop:
     return Shop(
         str(engine.vault.path), store.store_id, shopper, installed.partner_id,
         installed.authorization, installed.access_token, session.token,
-        method.method_id, _customers_in(file), result.new,
+        method.method_id, _cursor(engine, store), _customers_in(file), result.new,
     )  # fmt: skip
 
 
@@ -166,8 +169,18 @@ def curl_lines(shop: Shop, host: str, port: int) -> dict[str, str]:
         + f" -d '{_json({'point_redemption_method': {'id': shop.method_id}})}'",
         "order": call(f"managers/store/orders/{_ORDER}/loyalty", manager, json_body)
         + f" -X PUT -d '{_json(_order(shop.customer_id))}'",
-        "events": call("managers/loyalty-program/events?limit=500", manager),
+        "events": call(f"managers/loyalty-program/events?after={shop.cursor}", manager),
     }
+
+
+def _cursor(engine: Engine, store: Store) -> str:
+    """Where a reader of events goes on who knows all that has happened so far."""
+
+    def work(tx: Transaction) -> str:
+        events.place_all(tx, store.store_id)
+        return events.make_cursor(store.store_id, events.positions(tx, store.store_id))
+
+    return engine.door.write_now("demo", work)
 
 
 def _json(value: object) -> str:

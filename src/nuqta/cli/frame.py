@@ -224,11 +224,17 @@ def command(
         ]
         run.__dict__["__signature__"] = inspect.Signature(parameters)
         run.__annotations__ = {one.name: one.annotation for one in parameters}
-        run.__name__, run.__doc__ = work.__name__, work.__doc__
+        run.__name__, run.__doc__ = work.__name__, _joined(work.__doc__)
         app.command(name)(run)
         return work
 
     return register
+
+
+def _joined(text: str | None) -> str:
+    """A docstring as help: its lines are broken for readers of the code; paragraphs stay."""
+    paragraphs = inspect.cleandoc(text or "").split("\n\n")
+    return "\n\n".join(" ".join(one.split()) for one in paragraphs)
 
 
 # -- words and numbers -----------------------------------------------------------------------------

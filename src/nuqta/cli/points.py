@@ -101,11 +101,12 @@ def adjust(
         )
     value = {**msgspec.structs.asdict(balance), "replayed": answer.is_replay}
     done = "added to" if sign > 0 else "deducted from"
+    counted = "1 point was" if count == 1 else f"{count:,} points were"
     again = " before: this key was used for it, and nothing changed now" * answer.is_replay
     frame.answer(
         value,
         [
-            f"{count:,} points were {done} customer {shopper.customer_id}{again}.",
+            f"{counted} {done} customer {shopper.customer_id}{again}.",
             msgspec.structs.asdict(balance),
         ],
     )
@@ -139,7 +140,24 @@ def show(
         balance = _there(balances.show(engine, *ids, as_of=of, known_at=known, version=wanted))
     value = msgspec.structs.asdict(balance)
     name = shopper.name or f"customer {shopper.customer_id}"
-    frame.answer(value, [f"Points of {name} at {found.name}", value])
+    heading = f"Points of {name} at {found.name}{_asked(found, of, known, wanted)}"
+    frame.answer(value, [heading, value])
+
+
+def _asked(
+    store: "Store", as_of: "Instant | None", known_at: "Instant | None", version: int | None
+) -> str:
+    """Of which instants and version the points are, where it was not asked how they are now."""
+    from nuqta.loyalty.dates import format_local
+
+    said = []
+    if as_of is not None:
+        said.append(f"as of {format_local(as_of, store.timezone)}")
+    if known_at is not None:
+        said.append(f"as known at {format_local(known_at, store.timezone)}")
+    if version is not None:
+        said.append(f"at version {version}")
+    return "".join(f", {one}" for one in said)
 
 
 def _balance_at(

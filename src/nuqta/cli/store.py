@@ -99,9 +99,12 @@ def webhook(
             frame.answer({"revoked": True}, [f"{found.name} takes no order webhook any more."])
             return
         now = engine.clock.now()
-        made = engine.door.write_now(
+        has_ended, made = engine.door.write_now(
             "make credential",
-            lambda tx: credentials.make(tx, engine.keyring, found.store_id, now),
+            lambda tx: (
+                credentials.revoke(tx, found.store_id),
+                credentials.make(tx, engine.keyring, found.store_id, now),
+            ),
         )
     value = {
         "method": "POST",
@@ -109,10 +112,11 @@ def webhook(
         "username": made.username,
         "password": made.password,
     }
+    former = " The former pair has ended." if has_ended else ""
     frame.answer(
         value,
         [
-            f"Orders of {found.name} come in with this user name and password.",
+            f"Orders of {found.name} come in with this user name and password.{former}",
             value,
             "Enter them at Zid for its order webhooks, with the path under this server's address.",
             "Keep the password now: it is shown this once and cannot be shown again.",

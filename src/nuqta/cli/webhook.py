@@ -12,6 +12,7 @@ from nuqta.cli.frame import (
     command,
     commands,
     find_store,
+    plain,
     settled,
     understood,
     whole,
@@ -58,7 +59,8 @@ def add(
         found = find_store(engine.vault.reader(), store)
         refusal = targets.check(url, private=bool(settings.webhook_private_targets))
         if refusal is not None:
-            settled(refusal)
+            said = plain(refusal.text_en)
+            raise Refused(f"{said} (NUQTA_WEBHOOK_PRIVATE_TARGETS=1 allows private ones)")
         now = engine.clock.now()
         made = settled(
             engine.door.write_now(
@@ -88,7 +90,10 @@ def every(frame: Frame, store: StoreOption) -> None:
     with frame.open() as engine, engine.vault.snapshot() as tx:
         found = webhooks.of_store(tx, find_store(tx, store).store_id)
     values = [webhooks.shown(*one) for one in found]
-    frame.answer(values, list(map(_lines, values)) or ["The store has no webhook."])
+    lines: list[str | dict[str, Any]] = []
+    for value in values:
+        lines += [_state(value), _lines(value)]
+    frame.answer(values, lines or ["The store has no webhook."])
 
 
 @command(app, "remove")
@@ -169,4 +174,17 @@ def _answer(frame: Frame, webhook: "Webhook", sentence: str) -> None:
 
 
 def _lines(value: dict[str, Any]) -> dict[str, Any]:
-    return {**value, "kinds": ", ".join(value["kinds"])}
+    from nuqta.ledger.events import KINDS
+
+    kinds = "every kind" if len(value["kinds"]) == len(KINDS) else ", ".join(value["kinds"])
+    return {**value, "kinds": kinds}
+
+
+def _state(value: dict[str, Any]) -> str:
+    """How a webhook fares, in one sentence."""
+    named = f"Webhook {value['id']}"
+    if value["paused_at"] is not None:
+        return f"{named} is paused: {value['pause_reason'] or 'no reason is known'}."
+    if value["failing_since"] is not None:
+        return f"{named} has failed since {value['failing_since']} and is tried again."
+    return f"{named} is told what happens."

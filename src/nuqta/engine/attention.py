@@ -19,6 +19,7 @@ _ATTEND = statement("orders.attend")
 _COUNT_REFUSED = statement("orders.count_refused")
 _KEEP_REFUSED = statement("orders.keep_refused")
 _REFUSED = statement("orders.refused")
+_BY_DIGEST = statement("orders.refused_by_digest")
 _WAITING = statement("orders.waiting")
 _ATTEND_REFUSED = statement("orders.attend_refused")
 
@@ -90,6 +91,13 @@ def refused(tx: Transaction, store_id: int, most: int) -> list[RefusedOrder]:
         _REFUSED, RefusedOrder,
         dkey_from=store_id * BUCKETS, dkey_until=(store_id + 1) * BUCKETS, limit=most,
     )  # fmt: skip
+
+
+def find_refused(tx: Transaction, store_id: int, digest: bytes) -> RefusedOrder | None:
+    """A refused order of a store, also one that a person has looked after; None where there is none
+    such."""
+    dkey = store_id * BUCKETS + digest[0] % BUCKETS
+    return tx.one(_BY_DIGEST, RefusedOrder, dkey=dkey, digest=digest)
 
 
 def attend_refused(tx: Transaction, store_id: int, digest: bytes, by: str) -> bool:

@@ -45,6 +45,7 @@ _ORDER = statement("orders.order")
 _PUT = statement("orders.put")
 _EVENTS = statement("orders.events")
 _ADD_EVENT = statement("orders.add_event")
+_HOLD = statement("holds.by_number")
 _HOLDS_OF_CART = statement("holds.of_cart")
 _HOLDS_OF_DISCOUNT = statement("holds.of_discount")
 
@@ -52,6 +53,8 @@ FACTS_MAX: Final = 4_194_304
 """Characters that are kept of one order, where a caller has no setting for it."""
 _SETTLED_BY_END: Final = {PARTLY_RETURNED, PAYMENT_UNDONE}
 """Doubts that are none once the whole order is returned or cancelled."""
+_DOUBTS: Final = {"discount_differs", "basket_too_small"}
+"""What is judged anew with every event."""
 _NO_RULE: Final = ""
 _MATCHED_FOR_US: Final = 30 * DAY_US
 """So far back a hold is looked for by its discount, where an order names no cart."""
@@ -248,7 +251,8 @@ class _Desk:
         before = order or self._new_order(event)
         after = before  # what is told again is answered by what was decided when it was new
         if version is None:
-            after = self._awarded(self._matched(before, events, of), of)
+            after = self._paid(self._matched(before, events, of), events, of)
+        after = self._awarded(after, of)
         words = {*after.troubles.split(), *arrival.notes}
         if of.is_undone:
             words -= _SETTLED_BY_END
@@ -310,11 +314,7 @@ class _Desk:
         the discount that it was given. A person is told where that is not as it should be."""
         if order.hold != NO_HOLD or not of.is_placed:
             return order
-        said = max(
-            (one for one in events if one.cart or one.redemption or one.redeemed_points),
-            key=lambda one: (one.instant, one.rank, one.digest()),
-            default=None,
-        )
+        said = _said(events)
         if said is None:
             return order
         hold, trouble = self._hold_of(order, said)
@@ -323,28 +323,32 @@ class _Desk:
         points = hold.points if said.redeemed_points is None else said.redeemed_points
         if points > hold.points:
             order = _with_trouble(order, "redeemed_more_than_held")
-        discount, doubt = self._discount(hold, said)
-        return replace(
-            _with_trouble(_with_trouble(order, trouble), doubt),
-            hold=hold.hold,
-            redeemed=min(points, hold.points),
-            discount=0 if said.is_redemption_deducted else discount,
-        )
+        order = _with_trouble(order, trouble)
+        return replace(order, hold=hold.hold, redeemed=min(points, hold.points))
 
-    def _discount(self, hold: Hold, said: OrderEvent) -> tuple[Minor, str]:
-        """What the points paid, and what a person should know of it: what the order says, else what
-        the hold is worth for the order's products."""
+    def _paid(self, order: OrderRow, events: Sequence[OrderEvent], of: Standing) -> OrderRow:
+        """How much of the order its points paid, by all that is told of it: what the order says,
+        else what the hold is worth for its products. A person is told where the two differ."""
+        said = _said(events)
+        if order.hold == NO_HOLD or said is None:
+            return order
+        kept = " ".join(word for word in order.troubles.split() if word not in _DOUBTS)
+        order = replace(order, troubles=kept)
+        (row,) = self._tx.rows(
+            _HOLD, dkey=order.dkey, customer_id=order.customer_id, hold=order.hold
+        )
+        hold = hold_from(row)
         if said.is_redemption_deducted:  # what the products cost before is not told
             is_its = hold.discount in (0, said.redemption)
-            return said.redemption or 0, "" if is_its else "discount_differs"
-        basket = sum(line.amount for line in said.lines)
+            return _with_trouble(replace(order, discount=0), "" if is_its else "discount_differs")
+        basket = sum(line.amount for line in of.lines)
         worth = redemption.worth(self._tx, self._store.store_id, hold, basket)
         if isinstance(worth, Refusal):
-            return said.redemption or 0, "basket_too_small"
-        if said.redemption is None:
-            return worth, ""
-        differs = abs(said.redemption - worth) > len(said.lines)  # a shop may round each line
-        return said.redemption, "discount_differs" if differs else ""
+            order = replace(order, discount=said.redemption or 0)
+            return _with_trouble(order, "basket_too_small")
+        paid = worth if said.redemption is None else said.redemption
+        differs = abs(paid - worth) > len(of.lines)  # a shop may round each line
+        return _with_trouble(replace(order, discount=paid), "discount_differs" if differs else "")
 
     def _hold_of(self, order: OrderRow, said: OrderEvent) -> tuple[Hold | None, str]:
         """The hold that an event means, and what a person should know of it."""
@@ -415,6 +419,15 @@ class _Desk:
         if key not in self._known_rules:
             self._known_rules[key] = rule_at(self._tx, self._store.store_id, rule_id, revision)
         return self._known_rules[key]
+
+
+def _said(events: Sequence[OrderEvent]) -> OrderEvent | None:
+    """The latest event that tells of a cart or of points that paid."""
+    return max(
+        (one for one in events if one.cart or one.redemption or one.redeemed_points),
+        key=lambda one: (one.instant, one.rank, one.digest()),
+        default=None,
+    )
 
 
 def _with_trouble(order: OrderRow, trouble: str) -> OrderRow:

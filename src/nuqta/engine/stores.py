@@ -198,8 +198,11 @@ def _check_whole(name: str, value: int | None, least: int, most: int) -> None:
 
 def change_program(
     tx: Transaction, store_id: int, wish: ProgramWish, now: Instant, by: str
-) -> None:
-    """Book the wish as a new revision of the program and of the online rule, where they change."""
+) -> Refusal | None:
+    """Book the wish as a new revision of the program and of the online rule, where they change.
+
+    Refuses points that would expire before they could be spent.
+    """
     before = program_of(tx, store_id)
     changes: dict[str, Any] = {
         name: getattr(wish, name)
@@ -213,17 +216,20 @@ def change_program(
         if getattr(wish, name) is not None:
             changes[name] = int(getattr(wish, name))
     after = msgspec.structs.replace(before, **changes)
+    if after.expiry_days and after.maturity_days >= after.expiry_days:
+        return refusals.NEVER_USABLE
     if after != before:
         after = msgspec.structs.replace(
             after, revision=before.revision + 1, changed_at=now, changed_by=by
         )
         tx.run(_ADD_REVISION, **msgspec.structs.asdict(after))
     if wish.earn_points is None and wish.earn_amount is None:
-        return
+        return None
     rule = next(rule for rule in rules_of(tx, store_id) if rule.channel == "online")
     change_rule(
         tx, store_id, rule.rule_id, RuleWish(wish.earn_points, wish.earn_amount, True), now, by
     )
+    return None
 
 
 class RuleWish(msgspec.Struct, frozen=True):

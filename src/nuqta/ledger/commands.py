@@ -83,7 +83,7 @@ class Reserve(_Command, frozen=True, gc=False, kw_only=True, tag=True):
     points: Points
     discount: int
     currency: str
-    basket: int | None
+    basket: int | None = None
     life_us: int
     holds_max: int
 

@@ -15,7 +15,7 @@ from nuqta.ledger.holds import Hold
 from nuqta.loyalty.dates import parse_instant
 from nuqta.loyalty.order_fields import Decoded
 from nuqta.loyalty.orders import OrderEvent, OrderLine
-from nuqta.loyalty.redemption import FIXED, Method, MethodWish
+from nuqta.loyalty.redemption import FIXED, PERCENTAGE, Method, MethodWish, RuleType
 from tests.world import Shopper, Time, World
 
 BEGIN = parse_instant("2024-01-01T09:00:00Z", "UTC")
@@ -40,9 +40,9 @@ class Teller:
         self.method = self.offer(100, 1_000)
         world.program(self.store, ProgramWish(earn_points=1, earn_amount=100, expiry_days=365))
 
-    def offer(self, points: int, discount: int) -> Method:
-        """One more method: so many points for a fixed discount in minor units."""
-        wish = MethodWish(FIXED, points, discount, "SAR")
+    def offer(self, points: int, discount: int, kind: RuleType = FIXED) -> Method:
+        """One more method: so many points for a discount, in minor units or in percent."""
+        wish = MethodWish(kind, points, discount, "SAR")
         made = self.world.engine.door.write_now(
             "method",
             lambda tx: redemption.add_method(
@@ -219,4 +219,55 @@ def news_too_late(teller: Teller) -> None:
     teller.order(badr, "N-3", bought("jar", 5_000), delivered_at=delivered_at)  # 50 are repaid
 
 
-TALES = (life_of_a_point, debts_and_carts, spent_and_gone, the_shop_bears_it, news_too_late)
+def after_their_end(teller: Teller) -> None:
+    """Badr's order takes again what it gave back and what has expired since; Aisha's points expire
+    unheard of, and turn out to have been good when she owed."""
+    world, aisha, badr = teller.world, teller.world.aisha, teller.world.badr
+    teller.order(badr, "G-1", bought("rug", 10_000))
+    teller.hold(badr, "c1")
+    for status in ("new", "cancelled"):
+        teller.order(badr, "G-2", bought("cup", 1_000), cart="c1", status=status)
+    world.program(
+        teller.store, ProgramWish(maturity_days=2, maturity_from="delivered", expiry_days=10)
+    )
+    world.adjust(aisha, 100)
+    teller.hold(aisha, "c2")
+    delivered_at = world.time.forward(days=1)
+    teller.settle(aisha)
+    world.adjust(aisha, -100)
+    teller.order(aisha, "G-3", bought("pot", 1_000), cart="c2")  # 100 are owed
+    teller.order(aisha, "G-4", bought("pan", 10_000), placed_at=delivered_at)
+    world.time.forward(days=400)
+    teller.settle(badr)
+    teller.settle(aisha)
+    teller.order(badr, "G-2", bought("cup", 1_000), cart="c1", status="delivered")
+    teller.order(
+        aisha, "G-4", bought("pan", 10_000), placed_at=delivered_at, status="delivered",
+        delivered_at=delivered_at,
+    )  # fmt: skip
+    teller.order(aisha, "G-5", bought("jug", 5_000))
+
+
+def by_parts(teller: Teller) -> None:
+    """Badr's carts hold points of two lots, for a fixed discount and for one in percent. Aisha's
+    order takes a part of what her cart held, and the rest comes back after its end."""
+    world, aisha, badr = teller.world, teller.world.aisha, teller.world.badr
+    for number in ("H-1", "H-2", "H-5"):
+        teller.order(badr, number, bought("rug", 7_000))
+    teller.hold(badr, "c1")
+    teller.order(badr, "H-3", bought("cup", 1_000), cart="c1")
+    teller.hold(badr, "c2", teller.offer(100, 1_000, PERCENTAGE))
+    teller.order(badr, "H-4", bought("tea", 5_000), cart="c2", redemption=500)
+    world.program(teller.store, ProgramWish(expiry_days=1))
+    partner = f"partner:{world.partner}"
+    teller.order(aisha, "H-6", bought("bed", 10_000), origin=partner)
+    world.time.forward(hours=23, seconds=3_000)
+    teller.hold(aisha, "c3")
+    world.time.forward(seconds=900)
+    teller.order(aisha, "H-7", bought("mat", 1_000), cart="c3", redeemed_points=40, origin=partner)
+
+
+TALES = (
+    life_of_a_point, debts_and_carts, spent_and_gone, the_shop_bears_it, news_too_late,
+    after_their_end, by_parts,
+)  # fmt: skip

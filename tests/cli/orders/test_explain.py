@@ -91,14 +91,38 @@ def test_the_life_of_a_point(told: Told, version: int) -> None:
         ("the_shop_bears_it", 12, "so they go back to the shop"),
         ("the_shop_bears_it", 18, "The customer loses nothing by it"),
         ("the_shop_bears_it", 20, "Their own time was over, so they came back as new points"),
+        ("after_their_end", 6, "100 points that had come back (version 4) and had expired since"),
+        ("by_parts", 4, "for cart c1, part of 100 points for a discount of 10.00 SAR (method ID)"),
+        ("by_parts", 7, "2024-01-01 12:04, part of 100 points for a discount of 10.00 SAR."),
+        ("by_parts", 8, "part of 100 points for a discount whose amount its order says"),
+        ("by_parts", 11, "part of 100 points for a discount of 5.00 SAR."),
+        ("spent_and_gone", 10, "by hand on 2024-01-01 12:08, which never expire."),
         ("the_shop_bears_it", 25, "expired unspent before they could be spent"),
-        ("news_too_late", 8, "100 points that had come back (version 4) pay for it again"),
+        (
+            "news_too_late",
+            8,
+            "100 points that had come back (version 4) and had expired since pay for it again",
+        ),
         ("news_too_late", 14, "the points that had come back (version 12) are no longer there"),
-        ("news_too_late", 15, "50 points that had expired while they waited"),
+        (
+            "news_too_late",
+            15,
+            "50 points that had expired before any could be spent went to what was owed",
+        ),
     ],
 )
 def test_a_complaint_is_answered(told: Told, tale: str, version: int, words: str) -> None:
     assert words in said(told[tale], "2", version)
+
+
+def test_time_and_what_waits_for_a_delivery_are_told_as_they_are(told: Told) -> None:
+    shop = told["after_their_end"]
+    late = "100 points that had expired before any could be spent went to what was owed"
+    assert said(shop, "1", 8).startswith(late)
+    assert "They can be spent 2 days after the delivery and expire on" in said(shop, "1", 9)
+    expired = next(one for one in explained(told["by_parts"], "1") if one["move"] == "expire")
+    assert expired["event"]["origin"].startswith("partner:"), "while an order of it was taken in"
+    assert expired["sentence"].endswith("order H-6 earned were good until 2024-01-02 12:08.")
 
 
 def test_a_script_finds_every_id(told: Told) -> None:

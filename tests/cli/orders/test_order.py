@@ -16,14 +16,14 @@ Told = dict[str, Terminal]
 Aside = Callable[[str], Terminal]
 
 
-def keep_refused(shop: Terminal, body: bytes, times: int = 1) -> None:
+def keep_refused(shop: Terminal, body: bytes, times: int = 1, source: str = "plain:P-7") -> None:
     """An order that could not be taken in."""
     fields = '{"lines[0].quantity":"Send a whole number."}'
     with open_engine(Settings({"NUQTA_DB": shop.db})) as engine:
 
         def work(tx: Transaction) -> bool:
             return attention.keep_refused(
-                tx, int(shop.store), "plain", "ERROR_POPUP_OK", fields, body, 10,
+                tx, int(shop.store), source, "ERROR_POPUP_OK", fields, body, 10,
                 engine.clock.now(),
             )  # fmt: skip
 
@@ -59,7 +59,7 @@ def test_an_order_needs_a_person_until_somebody_has_looked(aside: Aside) -> None
     assert shop.no(1, *line) == "order B-2 of Riyadh needs nobody"
     assert listed(shop)["orders"] == []
     seen = ("order", "show", "--store", shop.store, "--order", "B-2")
-    assert "Somebody has looked after it (cli)." in shop.run(*seen).out
+    assert "Somebody has looked after it (at the terminal)." in shop.run(*seen).out
     assert shop.value(*seen)["attended_by"] == "cli"
 
 
@@ -68,19 +68,46 @@ def test_a_refused_order_is_kept_until_somebody_has_looked(aside: Aside) -> None
     keep_refused(shop, b'{"lines":[{"quantity":1.5}]}', 2)
     (one,) = listed(shop)["refused"]
     assert list(one) == [
-        "refused", "source", "code", "fields", "times", "first_at", "last_at", "body",
+        "refused", "order", "source", "code", "fields", "times", "first_at", "last_at", "body",
     ]  # fmt: skip
-    assert (one["source"], one["times"]) == ("plain", 2)
+    assert (one["source"], one["order"], one["times"]) == ("plain:P-7", "P-7", 2)
     assert one["fields"] == {"lines[0].quantity": "Send a whole number."}
     assert one["body"] == '{"lines":[{"quantity":1.5}]}'
     shown = shop.run("order", "list", "--store", shop.store).out
-    assert "Not taken in (plain), 2 times" in shown
+    assert "Order P-7 was not taken in (a plain order), 2 times" in shown
     assert one["refused"] in shown
     assert "Send a whole number." in shown
+    look = ("order", "show", "--store", shop.store, "--refused", one["refused"])
+    assert shop.value(*look) == {**one, "attended_by": None}
+    shown = shop.run(*look).out
+    assert '{"lines":[{"quantity":1.5}]}' in shown
+    assert "Send a whole number." in shown
     line = ("order", "attend", "--store", shop.store, "--refused", one["refused"])
-    assert shop.value(*line) == {"attended": one["refused"]}
+    assert "no refused order" in shop.no(1, *look[:-1], "0" * 32)
+    assert shop.run(*line).out == f"The refused order {one['refused']} is looked after.\n"
+    assert shop.value(*look)["attended_by"] == "cli"
     assert "waits for anybody" in shop.no(1, *line)
     assert listed(shop)["refused"] == []
+
+
+@pytest.mark.parametrize(
+    ("body", "number"),
+    [
+        (b'{"id": 45830603, "lines": []}', "45830603"), (b'{"id": "Z-1"}', "Z-1"),
+        (b'{"id": ""}', None), (b'{"id": true}', None), (b'{"id": [1]}', None), (b"[]", None),
+        (b"{}", None), (b"id=1", None), (b'\xff{"id": 1}', None), (b"[" * 9_000, None),
+    ],
+)  # fmt: skip
+def test_a_refused_order_shows_the_number_that_it_names(
+    aside: Aside, body: bytes, number: str | None
+) -> None:
+    shop = aside("life_of_a_point")
+    keep_refused(shop, body, source="zid")
+    (one,) = listed(shop)["refused"]
+    assert (one["order"], one["source"]) == (number, "zid")
+    shown = shop.run("order", "list", "--store", shop.store).out
+    named = "An order without a number" if number is None else f"Order {number}"
+    assert shown.startswith(f"{named} was not taken in (Zid), once")
 
 
 def test_at_most_so_many_are_listed(aside: Aside) -> None:
@@ -111,6 +138,8 @@ def test_an_order_is_shown_with_all_that_was_told(told: Told) -> None:
     assert "2 x mug, 200.00 SAR, 1 of them returned" in words
     assert "2 events were told of it:" in words
     assert "2024-01-01 12:01 new as of 2024-01-01 12:01" in words
+    assert "250.00 SAR, shipping 23.00 SAR with tax (told by the shop's order webhook)" in words
+    assert "23.00 SAR, tax included" in words
     paid = " ".join(shop.run(*line[:-1], "R-1002").out.split())
     assert "points that paid 100" in paid
     assert "10.00 SAR paid with points" in paid
@@ -146,6 +175,7 @@ def test_another_store_s_orders_are_not_there(aside: Aside) -> None:
     "line",
     [
         ["list", "--most", "0"], ["list", "--most", "1001"], ["list", "--most", "x"],
+        ["show"], ["show", "--refused", "xyz"], ["show", "--order", "1", "--refused", "0" * 32],
         ["show", "--order", ""], ["show", "--order", "a b"], ["show", "--order", "x" * 65],
         ["attend"], ["attend", "--order", "1", "--refused", "0" * 32],
         ["attend", "--order", "a b"], ["attend", "--refused", ""], ["attend", "--refused", "xyz"],

@@ -48,3 +48,13 @@ def test_what_a_program_cannot_say_is_a_misuse(shop: Terminal, more: list[str]) 
     before = shop.value("program", "show", "--store", shop.store)
     shop.no(2, "program", "set", "--store", shop.store, *more)
     assert shop.value("program", "show", "--store", shop.store) == before
+
+
+def test_points_that_could_never_be_spent_are_refused(shop: Terminal) -> None:
+    line = ("program", "set", "--store", shop.store)
+    shop.value(*line, "--expiry-days", "30", "--maturity-days", "29")
+    before = shop.value("program", "show", "--store", shop.store)
+    for more in (["--maturity-days", "30"], ["--expiry-days", "29"]):
+        assert "expire before they could be spent" in shop.no(1, *line, *more)
+    assert shop.value("program", "show", "--store", shop.store) == before
+    shop.value(*line, "--expiry-days", "0", "--maturity-days", "400")

@@ -133,3 +133,17 @@ def test_a_change_needs_what_it_says(shop: Terminal) -> None:
     line = ("redemption", "change", "--store", shop.store, "--method", made["id"])
     assert "nothing to change" in shop.no(2, *line)
     assert "another type needs its --discount" in shop.no(2, *line, *PERCENT)
+
+
+def test_what_a_basket_gets(shop: Terminal) -> None:
+    made = add(shop, *PERCENT, "--discount", "15", "--minimum-basket", "100",
+               "--maximum-discount", "20")  # fmt: skip
+    line = ("redemption", "quote", "--store", shop.store, "--method", made["id"], "--basket")
+    told = shop.value(*line, "110.01")
+    assert told == {"points": 100, "discount": "16.50", "currency": "SAR"}
+    assert shop.value(*line, "1000")["discount"] == "20.00"
+    assert "100 points give 20.00 SAR off 1000.00 SAR." in shop.run(*line, "1000").out
+    assert "basket" in shop.no(1, *line, "99.99").lower()
+    for odd in ("-1", "x", "1.005"):
+        shop.no(2, *line, odd)
+    assert "no redemption method" in shop.no(1, *line[:5], NOBODY_S, *line[6:], "1000")

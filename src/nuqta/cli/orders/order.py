@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from nuqta.engine.stores import Store
     from nuqta.ledger.instants import Instant
     from nuqta.loyalty.orders import OrderEvent, OrderLine, Standing
+    from nuqta.storage.sqlite import Transaction
 
 app = commands("Orders: those that need a person, and what was told of one.", "order")
 
@@ -48,6 +49,7 @@ TROUBLES = {
 
 _MOST = 1_000
 _DIGEST_LENGTH = 16
+_NUMBER_SHOWN_MAX = 64
 MostOption = Annotated[
     str, typer.Option("--most", metavar="N", help=f"How many of each, at most: 1 to {_MOST}.")
 ]
@@ -80,9 +82,25 @@ def every(frame: Frame, store: StoreOption, most: MostOption = "50") -> None:
 def show(
     frame: Frame,
     store: StoreOption,
-    order: Annotated[str, typer.Option("--order", metavar="K", help="The order's number.")],
+    order: Annotated[
+        str | None, typer.Option("--order", metavar="K", help="The order's number.")
+    ] = None,
+    refused: Annotated[
+        str | None,
+        typer.Option("--refused", metavar="ID", help="An order that was not taken in."),
+    ] = None,
 ) -> None:
-    """Show what an order comes to, and everything that was told of it, as it came."""
+    """Show what an order comes to, and everything that was told of it, as it came; or an order that
+    was not taken in, with what is wrong and its body."""
+    if (order is None) == (refused is None):
+        raise Misused("say which: --order or --refused")
+    if order is not None:
+        _show_taken(frame, store, order)
+    else:
+        _show_refused(frame, store, _digest(refused or ""))
+
+
+def _show_taken(frame: Frame, store: str, order: str) -> None:
     from nuqta.engine import orders
     from nuqta.loyalty.orders import decoded, standing
 
@@ -90,6 +108,7 @@ def show(
         found = find_store(tx, store)
         row = _order(orders.find(tx, found.store_id, _number(order)), order, found)
         told = orders.events_of(tx, row)
+        names = {one.origin: _partner(tx, one.origin) for one in told}
     stands = standing(decoded(one.facts) for one in told)
     value = {
         **_decided(row),
@@ -104,8 +123,24 @@ def show(
         lines.append({"": line_told(line, stands.event.currency)})
     lines += _troubles(row)
     lines.append(f"{len(told):,} {'event was' if len(told) == 1 else 'events were'} told of it:")
-    lines += [{_local(one.received_at, found): _event_told(one, found)} for one in told]
+    lines += [{_local(one.received_at, found): _event_told(one, found, names)} for one in told]
     frame.answer(value, lines)
+
+
+def _show_refused(frame: Frame, store: str, digest: bytes) -> None:
+    from nuqta.engine import attention
+
+    with frame.open() as engine, engine.vault.snapshot() as tx:
+        found = find_store(tx, store)
+        one = attention.find_refused(tx, found.store_id, digest)
+    if one is None:
+        raise Refused(f"there is no refused order {digest.hex()} in {found.name}")
+    value = _refused_value(one)
+    lines: list[str | dict[str, Any]] = [_refused_line(one, found), _refused_shown(one)]
+    if one.attended_by:
+        lines.append({"": f"Somebody has looked after it ({_looked(one.attended_by)})."})
+    lines += ["It came as:", *[{"": line} for line in value["body"].splitlines()]]
+    frame.answer({**value, "attended_by": one.attended_by or None}, lines)
 
 
 @command(app, "attend")
@@ -134,6 +169,7 @@ def attend(
             if not is_done:
                 raise Refused(f"order {row.order_key} of {found.name} needs nobody")
             value: dict[str, Any] = {"attended": row.order_key}
+            what = f"Order {row.order_key}"
         else:
             digest = _digest(refused or "")
             is_done = engine.door.write_now(
@@ -142,7 +178,8 @@ def attend(
             if not is_done:
                 raise Refused(f"no refused order {digest.hex()} of {found.name} waits for anybody")
             value = {"attended": digest.hex()}
-    frame.answer(value, [f"Order {value['attended']} is looked after."])
+            what = f"The refused order {digest.hex()}"
+    frame.answer(value, [f"{what} is looked after."])
 
 
 # -- who is meant ----------------------------------------------------------------------------------
@@ -254,6 +291,7 @@ def _refused_value(one: "RefusedOrder") -> dict[str, Any]:
 
     return {
         "refused": one.digest.hex(),
+        "order": _number_named(one),
         "source": one.source,
         "code": one.code,
         "fields": _fields(one),
@@ -262,6 +300,21 @@ def _refused_value(one: "RefusedOrder") -> dict[str, Any]:
         "last_at": format_instant(one.last_at),
         "body": one.body.decode(errors="backslashreplace"),
     }
+
+
+def _number_named(one: "RefusedOrder") -> str | None:
+    """The number of a refused order: a plain one's is its path's, another's the `id` of its body,
+    where it can be read."""
+    kind, _, number = one.source.partition(":")
+    if kind == "plain":
+        return number or None
+    try:
+        body = msgspec.json.decode(one.body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    named = body.get("id") if isinstance(body, dict) else None
+    is_name = isinstance(named, str | int) and not isinstance(named, bool)
+    return str(named)[:_NUMBER_SHOWN_MAX] or None if is_name else None
 
 
 def _fields(one: "RefusedOrder") -> dict[str, str]:
@@ -275,8 +328,12 @@ def _troubles(order: "OrderRow") -> list[str | dict[str, Any]]:
         {"": TROUBLES.get(word, word)} for word in order.troubles.split()
     ]
     if told and order.attended_by:
-        told.append({"": f"Somebody has looked after it ({order.attended_by})."})
+        told.append({"": f"Somebody has looked after it ({_looked(order.attended_by)})."})
     return told
+
+
+def _looked(by: str) -> str:
+    return "at the terminal" if by == ORIGIN else by
 
 
 def _summary(row: "OrderRow", stands: "Standing", store: "Store") -> dict[str, Any]:
@@ -288,7 +345,7 @@ def _summary(row: "OrderRow", stands: "Standing", store: "Store") -> dict[str, A
         "delivered": None if stands.delivered_at is None else _local(stands.delivered_at, store),
         "channel": facts["channel"],
         "products": f"{facts['products']} {money}",
-        "shipping": f"{facts['shipping']} {money}",
+        "shipping": f"{facts['shipping']} {money}, tax included",
     }
     if row.redeemed:
         shown["points that paid"] = f"{row.redeemed:,}"
@@ -307,23 +364,50 @@ def line_told(line: "OrderLine", currency: str) -> str:
     return f"{words}, {line.returned:,} of them returned" if line.returned else words
 
 
-def _event_told(told: "KnownEvent", store: "Store") -> str:
+def _event_told(told: "KnownEvent", store: "Store", names: dict[str, str]) -> str:
     from nuqta.loyalty.orders import decoded
 
     event = decoded(told.facts)
     facts = event_facts(event)
     words = f"{event.status.replace('_', ' ')} as of {_local(event.instant, store)}, products"
-    words += f" {facts['products']}, shipping {facts['shipping']} {event.currency}"
+    words += f" {facts['products']} {event.currency}, shipping {facts['shipping']}"
+    words += f" {event.currency} with tax"
     if facts["returned"]:
         words += f", {facts['returned']:,} returned"
     if event.redemption:
         words += f", {facts['redemption']} {event.currency} paid with points"
-    return f"{words} (from {told.origin})"
+    return f"{words} ({_teller(told.origin, names)})"
+
+
+def _teller(origin: str, names: dict[str, str]) -> str:
+    """Who told of an order, in the words of `nuqta points explain`."""
+    if origin == "source":
+        return "told by the shop's order webhook"
+    if origin == ORIGIN:
+        return "imported at the terminal"
+    return f"told by {names[origin]}"
+
+
+def _partner(tx: "Transaction", origin: str) -> str:
+    """A partner by its name, another origin as it is."""
+    from nuqta.engine.access import partners
+
+    kind, _, number = origin.partition(":")
+    is_partner = kind == "partner" and number.isdecimal()
+    name = partners.name_of(tx, int(number)) if is_partner else None
+    return f"partner {name}" if name else origin
 
 
 def _refused_line(one: "RefusedOrder", store: "Store") -> str:
     often = "once" if one.times == 1 else f"{one.times:,} times"
-    return f"Not taken in ({one.source}), {often}, last {_local(one.last_at, store)}"
+    number = _number_named(one)
+    what = "An order without a number" if number is None else f"Order {_printable(number)}"
+    source = "Zid" if one.source == "zid" else "a plain order"
+    return f"{what} was not taken in ({source}), {often}, last {_local(one.last_at, store)}"
+
+
+def _printable(text: str) -> str:
+    return text if text.isprintable() else repr(text)
 
 
 def _refused_shown(one: "RefusedOrder") -> dict[str, Any]:

@@ -51,6 +51,10 @@ def _are(points: Points) -> str:
     return f"{_points(points)} {'is' if points == 1 else 'are'}"
 
 
+def _days(count: int) -> str:
+    return "1 day" if count == 1 else f"{count:,} days"
+
+
 def _capital(words: str) -> str:
     return words[:1].upper() + words[1:]
 
@@ -80,7 +84,7 @@ class _Teller:
 
     def _good(self, lot: Lot) -> str:
         if lot.expires_at == NEVER:
-            return "without an end"
+            return "which never expire"
         return f"good until {self._at(lot.expires_at)}"
 
     @property
@@ -106,12 +110,38 @@ class _Teller:
         undone = self._one.undone
         return "" if undone is None else f" (version {undone.version})"
 
-    def _discount(self) -> str:
+    def _wished(self) -> str:
+        """The discount for which points are set aside; a transfer may be for a part of them."""
         hold = self._one.hold
-        if hold is None or not hold.discount:
+        if hold is None:
             return ""
-        amount = f"{format_amount(hold.discount, hold.currency)} {hold.currency}"
-        return f", for a discount of {amount}"
+        if hold.discount:
+            amount = f"{format_amount(hold.discount, hold.currency)} {hold.currency}"
+            return f"{self._part(hold.points)} for a discount of {amount}"
+        return f"{self._part(hold.points)} for a discount whose amount its order says"
+
+    def _paying(self) -> str:
+        """What the points of this transfer paid for, as a part of all that paid for the order."""
+        decided = self._one.decided
+        part = "," if decided is None else self._part(max(decided.redeemed, self._points))
+        discount = self._discount()
+        return f"{part}{discount}" if discount else part.removesuffix(",")
+
+    def _discount(self) -> str:
+        """The discount that the order was given: by its own word, before what its cart says."""
+        one, hold = self._one, self._one.hold
+        minor = one.order.event.redemption if one.order else None
+        if not minor and one.decided is not None:
+            minor = one.decided.discount
+        if minor:
+            return f" for a discount of {self._money(minor)}"
+        if hold is not None and hold.discount:
+            amount = f"{format_amount(hold.discount, hold.currency)} {hold.currency}"
+            return f" for a discount of {amount}"
+        return ""
+
+    def _part(self, total: Points) -> str:
+        return "," if self._points == total else f", part of {_points(total)}"
 
     def _cart(self) -> str:
         hold = self._one.hold
@@ -150,7 +180,7 @@ class _Teller:
     def source(self) -> str:
         """Who told of the order, where one caused the transfer."""
         told = self._one.told
-        if told is None:
+        if told is None or self._one.transfer.move == "expire":  # time did that, whoever told
             return ""
         at = self._at(told.received_at)
         if self._one.partner:
@@ -193,7 +223,9 @@ class _Teller:
         if lot is None:
             return ""
         if lot.matures_at == NEVER:
-            starts = "after the delivery"
+            counted = self._one.counted
+            days = 0 if counted is None else counted.program.maturity_days
+            starts = f"{_days(days)} after the delivery" if days else "after the delivery"
         elif self._one.transfer.target == "pending":
             starts = f"from {self._at(lot.matures_at)} on"
         else:
@@ -232,7 +264,7 @@ class _Teller:
         until = "" if hold is None else f", until {self._at(hold.lapses_at)}"
         method = "" if hold is None else f" (method {hold.method_id})"
         return (
-            f"{_were(self._points)} set aside{self._by()} for {self._cart()}{self._discount()}"
+            f"{_were(self._points)} set aside{self._by()} for {self._cart()}{self._wished()}"
             f"{method}{until}.{self._from()}"
         )
 
@@ -262,7 +294,7 @@ class _Teller:
         since = "" if hold is None else f" on {self._at(hold.reserved_at)}"
         return (
             f"{_capital(self._order)} was paid with {_points(self._points)} that its"
-            f" {self._cart()} had set aside{since}{self._discount()}.{self._from()}"
+            f" {self._cart()} had set aside{since}{self._paying()}.{self._from()}"
         )
 
     def spent(self) -> str:
@@ -270,15 +302,18 @@ class _Teller:
         if one.undone is not None:
             return (
                 f"{_capital(self._order)} stands after all: {_points(self._points)} that had"
-                f" come back{self._version_undone()} pay for it again.{self._from()}"
+                f" come back{self._version_undone()}{self._gone()} pay for it again.{self._from()}"
             )
         if one.transfer.order_key:
             return (
                 f"{_capital(self._order)} was paid with {_points(self._points)}"
-                f"{self._discount()}. {self._too_late()}, so they were taken from what there was."
+                f"{self._paying()}. {self._too_late()}, so they were taken from what there was."
                 f"{self._from()}"
             )
         return f"{_were(self._points)} redeemed at once, without a cart{self._by()}.{self._from()}"
+
+    def _gone(self) -> str:
+        return " and had expired since" if self._one.transfer.source == "expired" else ""
 
     def _too_late(self) -> str:
         hold = self._one.hold
@@ -291,9 +326,10 @@ class _Teller:
         one, lot = self._one, self._one.lot
         because = f"because {self._cause()}"
         if one.transfer.source == "expired":
+            are = "is" if self._points == 1 else "are"
             return (
                 f"{_points(self._points)} that {self._order} had earned{self._version_undone()} and"
-                f" that had expired are cancelled, {because}. The customer loses nothing by it."
+                f" that had expired {are} cancelled, {because}. The customer loses nothing by it."
             )
         if lot is not None and lot.order_key == one.transfer.order_key and not lot.revives:
             return (
@@ -314,7 +350,8 @@ class _Teller:
             case "forgiven":
                 return f"{said}the shop bears {_points(self._points)} less."
             case "expired":
-                return f"{said}{_points(self._points)} count as expired again."
+                counts = "counts" if self._points == 1 else "count"
+                return f"{said}{_points(self._points)} {counts} as expired again."
             case _:
                 whose = self._whose(self._one.lot)
                 return f"{said}{_points(self._points)} came back to {whose}{self._until()}."
@@ -368,8 +405,8 @@ class _Teller:
     def repaid(self) -> str:
         if self._one.transfer.source == "expired":
             return (
-                f"{_points(self._points)} that had expired while they waited went to what was owed:"
-                f" it turned out that they had been good before.{self._from()}"
+                f"{_points(self._points)} that had expired before any could be spent went to what"
+                f" was owed: it turned out that they had been good before.{self._from()}"
             )
         return (
             f"{_points(self._points)} went to what was owed, as soon as they came in.{self._from()}"

@@ -14,8 +14,10 @@ from nuqta.cli.frame import (
     find_store,
     money_or_none,
     one_of,
+    settled,
     whole_or_none,
 )
+from nuqta.refusals import Refusal
 
 if TYPE_CHECKING:
     from nuqta.engine.stores import Store
@@ -33,7 +35,10 @@ def _option(metavar: str, sentence: str) -> Any:
 
 
 OnOption = Annotated[bool | None, _switch("--on/--off", "Whether orders earn.")]
-EarnPointsOption = Annotated[str | None, _option("P", "Points for each --earn-amount spent.")]
+EarnPointsOption = Annotated[
+    str | None,
+    _option("P", "Points for each --earn-amount spent: changes the rule for everybody online."),
+]
 EarnAmountOption = Annotated[str | None, _option("A", "A plain decimal in the store's currency.")]
 MaturityDaysOption = Annotated[str | None, _option("N", "Days until earned points can be spent.")]
 MaturityFromOption = Annotated[
@@ -101,11 +106,11 @@ def change(
         wish = stores.ProgramWish(is_on, points, amount, *decided)
         now = engine.clock.now()
 
-        def work(tx: "Transaction") -> dict[str, Any]:
-            stores.change_program(tx, found.store_id, wish, now, ORIGIN)
-            return _described(tx, found)
+        def work(tx: "Transaction") -> dict[str, Any] | Refusal:
+            refusal = stores.change_program(tx, found.store_id, wish, now, ORIGIN)
+            return refusal or _described(tx, found)
 
-        value = engine.door.write_now("change program", work)
+        value = settled(engine.door.write_now("change program", work))
     frame.answer(value, [f"The program of {found.name} is set.", value])
 
 

@@ -236,6 +236,35 @@ def delete(frame: Frame, store: StoreOption, method: MethodOption) -> None:
     )  # fmt: skip
 
 
+@command(app, "quote")
+def quote(
+    frame: Frame,
+    store: StoreOption,
+    method: MethodOption,
+    basket: Annotated[str, _option("A", "What the products cost, in the store's currency.")],
+) -> None:
+    """Tell what a basket gets off for a method's points; nothing is set aside."""
+    from nuqta.engine import redemption
+    from nuqta.loyalty.money import format_amount
+    from nuqta.loyalty.redemption import quote as quoted
+
+    with frame.open() as engine:
+        found = find_store(engine.vault.reader(), store)
+        cost = money(basket, "--basket", found.currency, least=0)
+        chosen = redemption.method_of(engine.vault.reader(), found.store_id, method.strip().lower())
+    if isinstance(chosen, Refusal):
+        raise Refused(f"there is no redemption method {method[:40]!r} in {found.name}")
+    discount = format_amount(settled(quoted(chosen, cost)), found.currency)
+    value = {"points": chosen.points_to_redeem, "discount": discount, "currency": found.currency}
+    frame.answer(
+        value,
+        [
+            f"{chosen.points_to_redeem:,} points give {discount} {found.currency} off"
+            f" {format_amount(cost, found.currency)} {found.currency}."
+        ],
+    )
+
+
 def _revise(
     frame: Frame,
     store: str,

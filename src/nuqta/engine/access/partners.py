@@ -126,6 +126,12 @@ def install(
     return _install(tx, keyring, partner_id, store_id, scopes, now)
 
 
+def name_of(tx: Transaction, partner_id: int) -> str | None:
+    """What a partner is called, also where it is installed no more; None for an unknown one."""
+    row = tx.row(_BY_ID, partner_id=partner_id)
+    return row[1] if row else None
+
+
 def uninstall(tx: Transaction, partner_id: int, store_id: int) -> int | None:
     """End every token of a partner on a store, and its installation there: how many tokens that
     were, or None where it is not installed."""

@@ -61,6 +61,11 @@ FROM refused_orders
 WHERE dkey >= :dkey_from AND dkey < :dkey_until AND attended_by = ''
 ORDER BY last_at DESC, digest LIMIT :limit;
 
+-- name: refused_by_digest
+-- One refused order, also after a person has looked after it.
+SELECT dkey, digest, source, code, fields, body, times, first_at, last_at, attended_by
+FROM refused_orders WHERE dkey = :dkey AND digest = :digest;
+
 -- name: count_refused
 -- store-wide: how many refused orders of a store wait for a person, which has a limit.
 SELECT count(*) FROM refused_orders
