@@ -7,7 +7,6 @@ import pytest
 
 from tests.ledger.defects import forgets_what_was_owed, freshens_an_expiry
 from tests.ledger.paper import Decide
-from tests.ledger.tales.carts import CARTS
 from tests.ledger.telling import Teller
 
 RETURNS = {
