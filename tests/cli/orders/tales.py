@@ -188,7 +188,7 @@ def the_shop_bears_it(teller: Teller) -> None:
     for status in ("cancelled", "delivered"):  # its points had expired
         teller.order(badr, "F-5", bought("pot", 5_000), status=status)
     teller.order(badr, "F-2", bought("cup", 1_000), cart="c1", status="cancelled")
-    world.program(teller.store, ProgramWish(maturity_days=20))
+    world.program(teller.store, ProgramWish(maturity_from="delivered"))  # which never comes
     teller.order(badr, "F-6", bought("pan", 5_000))
     for status in ("cancelled", "new"):
         teller.order(badr, "F-6", bought("pan", 5_000), status=status)
