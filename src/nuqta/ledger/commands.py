@@ -75,7 +75,7 @@ class Reserve(_Command, frozen=True, gc=False, kw_only=True, tag=True):
     The method that is applied already is answered by the live hold, unless `discount` or `points`
     differ; another one replaces it. What the caller said is the cart, the method and the `basket`
     (minor units, None where it is not known); the rest is what the method was then. `life_us` is
-    1 ... HOLD_LIFE_MAX_US; a customer has at most `holds_max` live holds.
+    1 or more, as the program says, which bounds it; a customer has at most `holds_max` live holds.
     """
 
     cart: str

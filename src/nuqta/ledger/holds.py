@@ -4,14 +4,9 @@ Reserve, then exactly one of capture, release, lapse. The check is at the reserv
 can never fail for lack of points. Source: design, ledger, section 4.
 """
 
-from typing import Final
-
 import msgspec
 
-from nuqta.ledger.instants import DAY_US, NEVER, Instant, Points
-
-HOLD_LIFE_MAX_US: Final = 7 * DAY_US
-"""The longest life of a hold."""
+from nuqta.ledger.instants import NEVER, Instant, Points
 
 
 class Hold(msgspec.Struct, frozen=True, gc=False):
