@@ -28,17 +28,24 @@ def free_port() -> int:
 
 @contextmanager
 def demo(folder: Path, *more: str) -> Iterator[subprocess.Popen[str]]:
-    """The demo as a process, whose temporary files lie in `folder`."""
+    """The demo as a process, whose temporary files lie in `folder`; its log is `log_of(folder)`."""
     line = [sys.executable, "-m", "nuqta", "demo", "--port", str(free_port()), *more]
     env = {**bare_environment(), "TMPDIR": str(folder)}
-    process = subprocess.Popen(
-        line, cwd=folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.communicate()
+    # Not a pipe: nobody reads it while the demo runs, and a full one would hold the server.
+    with log_of(folder).open("w", encoding="utf-8") as log:
+        process = subprocess.Popen(
+            line, cwd=folder, env=env, stdout=subprocess.PIPE, stderr=log, text=True
+        )
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.communicate()
+
+
+def log_of(folder: Path) -> Path:
+    """What a demo in this folder has said to its log, beside the folder."""
+    return folder.with_name(f"{folder.name}.log")
 
 
 def ask(curl: str) -> tuple[Any, str]:
@@ -67,7 +74,7 @@ def test_the_demo_prints_calls_that_work_and_leaves_nothing(
         lines: list[str] = []
         while not lines or not lines[-1].startswith("Press Ctrl+C"):
             lines.append(process.stdout.readline())
-            assert lines[-1], process.communicate()
+            assert lines[-1], log_of(tmp_path).read_text()
         english, arabic, cart, order, events = (one for one in lines if one.startswith("curl "))
         before, told = ask(english)
         assert (ask(arabic), told) == ((before, "ar"), "en")
@@ -84,9 +91,9 @@ def test_the_demo_prints_calls_that_work_and_leaves_nothing(
             assert process.poll() is None
             kinds = {event["type"] for event in ask(events)[0]["events"]}
         process.send_signal(how)
-        _, err = process.communicate(timeout=20)
+        process.communicate(timeout=20)
         assert process.returncode == 128 + how
-        assert "Traceback" not in err
+        assert "Traceback" not in log_of(tmp_path).read_text()
     assert os.listdir(tmp_path) == []
 
 
