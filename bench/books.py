@@ -15,8 +15,8 @@ from bench.servers import running
 from bench.shop import Shop, adjustment, folder, make_shop
 from bench.table import aim, paired, show, told
 from nuqta.api.points import PointsRoute
-from nuqta.engine.audit import audit
 from nuqta.engine.engine import Engine
+from nuqta.engine.reading.audit import audit
 from nuqta.ledger.account import dkey_of
 from nuqta.ledger.commands import Command, Spend
 from nuqta.web.limiter import Limiter

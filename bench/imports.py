@@ -44,7 +44,7 @@ def run(seconds: float) -> None:
             result = import_orders(house, file, store)
             took_s = perf_counter() - began
     if isinstance(result, Refusal):
-        raise RuntimeError(result.text_en)
+        raise RuntimeError(result.text)
     pace = result.new / took_s
     show(
         f"Import of orders ({'the real file' if file is REAL else 'the sample, repeated'})",

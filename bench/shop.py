@@ -90,7 +90,7 @@ def _furnished(tx: Transaction, house: Engine, db: Path, count: int, points: int
     now = house.clock.now()
     store = stores.create(tx, stores.StoreWish("Bench", "SAR", "Asia/Riyadh"), now, "bench")
     if isinstance(store, Refusal):
-        raise RuntimeError(store.text_en)
+        raise RuntimeError(store.text)
     # As in the real sample: 1 point for 1.00, expiring after a year.
     wish = stores.ProgramWish(is_on=True, earn_points=1, earn_amount=100, expiry_days=365)
     stores.change_program(tx, store.store_id, wish, now, "bench")

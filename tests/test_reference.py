@@ -12,6 +12,7 @@ import pytest
 from nuqta.api.routes import TABLE as ROUTES
 from nuqta.refusals import ALL
 from nuqta.settings import TABLE as SETTINGS
+from nuqta.texts import ARABIC, say
 
 _FOLDER = Path(__file__).parent.parent / "docs" / "reference"
 
@@ -45,7 +46,9 @@ def refusals_page() -> str:
     ]
     for row in ALL:
         retry = "can help" if row.can_retry else "cannot help"
-        lines.append(f"| `{row.code}` | {row.status} | {retry} | {row.text_en} | {row.text_ar} |")
+        lines.append(
+            f"| `{row.code}` | {row.status} | {retry} | {row.text} | {say(row.text, ARABIC)} |"
+        )
     return "\n".join(lines) + "\n"
 
 

@@ -27,11 +27,11 @@ import msgspec
 from nuqta.engine import customers, stores
 from nuqta.engine.access import partners, sessions
 from nuqta.engine.access.partners import Installed
-from nuqta.engine.audit import Report, audit
-from nuqta.engine.balances import show
 from nuqta.engine.clock import Clock
 from nuqta.engine.customers import CustomerWish
 from nuqta.engine.engine import Engine, make, open_engine
+from nuqta.engine.reading.audit import Report, audit
+from nuqta.engine.reading.balances import show
 from nuqta.engine.stores import ProgramWish, Store, StoreWish
 from nuqta.ledger.account import dkey_of
 from nuqta.ledger.commands import SYSTEM, Adjust, Answer, Command, Order, Spend

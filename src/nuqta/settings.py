@@ -98,6 +98,8 @@ TABLE: Final = (
     Setting("BATCH", 512, "Commands that one commit may carry.", 1, 10_000),
     Setting("QUEUE", 10_000, "Commands that may wait for the door; more are answered 503.",
             1, 1_000_000),
+    Setting("REPLY_HOURS", 168, "Hours for which the answer to a call with an Idempotency-Key is"
+            " kept for its repetition.", 1, 8_760),
     Setting("LOCK_SECONDS", 10, "Seconds to wait for another process's write lock.", 1, 600),
     Setting("CHECK_MEBIBYTES", 64, "Size up to which the file is checked before a start after an"
             " unclean stop.", 0, 1_000_000),
@@ -158,6 +160,7 @@ class Settings:
     methods_per_store: int
     batch: int
     queue: int
+    reply_hours: int
     lock_seconds: int
     check_mebibytes: int
     order_skew_seconds: int

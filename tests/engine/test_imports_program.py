@@ -16,7 +16,7 @@ def test_a_program_that_is_switched_off_meanwhile_earns_no_more(
 ) -> None:
     outcome = imported(world, tmp_path, ProgramWish(is_on=False))
     reasons = {bad.reason for bad in outcome.refused}
-    assert (outcome.new, reasons) == (BATCH, {refusals.PROGRAM_OFF.text_en})
+    assert (outcome.new, reasons) == (BATCH, {refusals.PROGRAM_OFF.text})
     assert [bad.line for bad in outcome.refused] == list(range(BATCH + 2, ROWS + 2))
 
 

@@ -18,10 +18,10 @@ import apsw
 import pytest
 
 from nuqta.engine import stores
-from nuqta.engine.audit import audit
-from nuqta.engine.balances import show
 from nuqta.engine.engine import Engine, make, open_engine
 from nuqta.engine.imports import Result, import_orders
+from nuqta.engine.reading.audit import audit
+from nuqta.engine.reading.balances import show
 from nuqta.engine.stores import ProgramWish, Store, StoreWish
 from nuqta.refusals import Refusal
 from nuqta.storage.sqlite import Transaction

@@ -8,7 +8,7 @@ from pathlib import Path
 import apsw
 import pytest
 
-from nuqta.engine.balances import show
+from nuqta.engine.reading.balances import show
 from nuqta.ledger.account import Account
 from nuqta.ledger.lots import Lot
 from nuqta.storage.faults import Damaged

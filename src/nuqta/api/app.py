@@ -4,8 +4,9 @@ Refusals and faults become HTTP here, and nowhere else but in the balance's own 
 """
 
 import logging
-from collections.abc import AsyncIterator, Callable, Iterable
-from typing import Any, cast
+import re
+from collections.abc import AsyncIterator, Callable
+from typing import Any, Final, cast
 
 from blacksheep import Application, Content, Response
 from blacksheep import Request as HttpRequest
@@ -17,20 +18,33 @@ from nuqta import refusals
 from nuqta.api.points import PointsRoute, Receive, Scope, Send, store_in
 from nuqta.api.routes import TABLE
 from nuqta.engine.engine import Engine
+from nuqta.engine.replies import Kept
 from nuqta.refusals import Refusal
 from nuqta.storage.faults import StorageFault
+from nuqta.texts import english
 from nuqta.web.bodies import decoded, queried
 from nuqta.web.delivery import Courier
+from nuqta.web.fields import unknown
 from nuqta.web.guard import Caller, Guard, Shopper, TooMany, only
 from nuqta.web.limiter import Limiter
 from nuqta.web.log import RequestLog
 from nuqta.web.negotiation import accepts_json, language
-from nuqta.web.replies import BASIC, BEARER, Reply, answered, refused, request_id
-from nuqta.web.routes import Invalid, Request, Route, allowed
+from nuqta.web.replies import BASIC, BEARER, Reply, answered, refused, replayed, request_id
+from nuqta.web.routes import (
+    KEY_LENGTH_MAX,
+    Invalid,
+    Outcome,
+    Page,
+    Request,
+    Route,
+    allowed,
+)
 
 _log = logging.getLogger("nuqta.app")
 _PACED_LENGTH = 254  # an address has no more
-_NO_FIELD = {"en": "There is no such field.", "ar": "لا يوجد حقل بهذا الاسم."}
+_CONTENT: Final = (b"content-type", b"content-length")
+_KEY = re.compile(rf"[\x21-\x7e]{{1,{KEY_LENGTH_MAX}}}")
+_NO_KEY: Final = english("A key has 1 to 255 plain characters.")
 
 
 class App:
@@ -106,9 +120,9 @@ class App:
         status, head, body = reply
         path = route.path if route else request.url.path.decode("latin-1")
         self._log.write(rid, request.method, path, status)
-        content = [(name, value) for name, value in head if not name.startswith(b"content-")]
-        content.append((b"content-language", in_language.encode()))
-        return Response(status, content, Content(b"application/json", body))
+        kinds = [value for name, value in head if name == b"content-type"]
+        content = [(name, value) for name, value in head if name not in _CONTENT]
+        return Response(status, content, Content(kinds[0], body) if kinds else None)
 
     async def _reply(
         self,
@@ -126,6 +140,11 @@ class App:
             return refused(refusal, in_language, rid, allow=allow)
         outcome = await self._outcome(request, route, headers, in_language)
         match outcome:
+            case Kept():
+                return replayed(outcome, rid)
+            case Page():
+                head = [*outcome.headers, (b"content-type", outcome.content_type)]
+                return outcome.status, [*head, (b"x-request-id", rid)], outcome.body
             case TooMany():
                 refusal, wait_s = refusals.TOO_MANY_REQUESTS, outcome.wait_s
                 return refused(refusal, in_language, rid, retry_after_s=wait_s)
@@ -139,7 +158,7 @@ class App:
 
     async def _outcome(
         self, request: HttpRequest, route: Route, headers: dict[bytes, bytes], in_language: str
-    ) -> dict[str, Any] | Refusal | Invalid | TooMany:
+    ) -> Outcome | TooMany:
         """What becomes of a request for a known route: guard, negotiation, body, pace, handler."""
         path = {name: value or "" for name, value in (request.route_values or {}).items()}
         caller, shopper = self._who(route, headers, path)
@@ -153,19 +172,23 @@ class App:
         body = decoded(raw, headers.get(b"content-type"), self._engine.settings.json_depth)
         asked = Request(
             self._engine, self._courier, caller, shopper, path, {}, in_language,
-            headers=headers, raw=raw,
+            headers=headers, raw=raw, route=route, key=_key(route, headers),
         )  # fmt: skip
         if isinstance(body, Refusal):
             return body if route.unreadable is None else await route.unreadable(asked, body)
         too_many = self._paced(route, caller, body)
         if too_many is not None:
             return too_many
-        query = {} if route.queries is None else queried(request.url.query)
+        query = queried(request.url.query)
         if isinstance(query, Refusal):
             return query
-        unknown = _unknown(body, route.fields) + _unknown(query, route.queries)
-        if unknown:
-            return Invalid({name: [_NO_FIELD[in_language]] for name in unknown})
+        if not route.takes_more:
+            strange = unknown(route.fields, body, in_language)
+            strange.update(unknown(route.queries, query, in_language))
+            if strange:
+                return Invalid(strange)
+        if asked.key is not None and _KEY.fullmatch(asked.key) is None:
+            return asked.invalid("Idempotency-Key", _NO_KEY)
         return await route.handler(replace(asked, body=body, query=query))
 
     def _who(
@@ -200,5 +223,7 @@ class App:
         return bytes(body)
 
 
-def _unknown(sent: Iterable[str], known: tuple[str, ...] | None) -> list[str]:
-    return [] if known is None else [name for name in sent if name not in known]
+def _key(route: Route, headers: dict[bytes, bytes]) -> str | None:
+    """The key under which a call that writes can be repeated."""
+    sent = headers.get(b"idempotency-key") if route.is_write else None
+    return None if sent is None else sent.decode("latin-1")

@@ -11,43 +11,29 @@ from typing import Any, Final
 from nuqta import refusals
 from nuqta.engine import redemption, stores
 from nuqta.engine.redemption import CART_LENGTH_MAX, CartWish
-from nuqta.ledger.commands import Answer
-from nuqta.ledger.holds import Hold
 from nuqta.loyalty.money import Minor, exact_amount, minor_of
 from nuqta.refusals import Refusal
 from nuqta.storage.sqlite import Transaction
-from nuqta.web.negotiation import ARABIC
-from nuqta.web.routes import Invalid, Outcome, Request
+from nuqta.texts import english
+from nuqta.web.routes import Outcome, Request
 
 _CART = re.compile(rf"[\x21-\x7e]{{1,{CART_LENGTH_MAX}}}")
-_KEY = re.compile(r"[\x21-\x7e]{1,255}")
-_TEXTS: Final = {
-    "added": ("Loyalty points applied successfully", "تم تطبيق نقاط الولاء بنجاح"),
-    "removed": ("Loyalty points removed successfully", "تم إزالة نقاط الولاء بنجاح"),
-}
-_NO_CART: Final = (
-    f"Send the cart's id, 1 to {CART_LENGTH_MAX} plain characters.",
-    f"أرسل معرف السلة، من 1 إلى {CART_LENGTH_MAX} حرفا عاديا.",
-)
-_NO_METHOD: Final = ("Send the redemption method with its id.", "أرسل طريقة الاستبدال مع معرفها.")
-_NO_TOTAL: Final = (
-    "Send what the cart's products cost as a plain decimal.", "أرسل قيمة منتجات السلة كعدد عشري.",
-)  # fmt: skip
-_NO_KEY: Final = (
-    "A key has 1 to 255 plain characters.", "يتكون المفتاح من 1 إلى 255 حرفا عاديا.",
-)  # fmt: skip
+_ADDED: Final = english("Loyalty points applied successfully")
+_REMOVED: Final = english("Loyalty points removed successfully")
+_NO_CART: Final = english("Send the cart's id, 1 to 128 plain characters.")
+_NO_METHOD: Final = english("Send the redemption method with its id.")
+_NO_TOTAL: Final = english("Send what the cart's products cost as a plain decimal.")
 
 
 async def add(request: Request) -> Outcome:
     """The method's points are set aside for the cart, in place of what was applied before."""
-    named = _named(request)
-    if isinstance(named, Invalid):
-        return named
-    cart, key = named
+    cart = request.headers.get(b"cart-session-id", b"").decode("latin-1")
+    if _CART.fullmatch(cart) is None:
+        return request.invalid("CART-SESSION-ID", _NO_CART)
     method = request.body.get("point_redemption_method")
     method_id = method.get("id") if isinstance(method, Mapping) else method
     if not isinstance(method_id, str) or not method_id:
-        return _invalid(request, "point_redemption_method", _NO_METHOD)
+        return request.invalid("point_redemption_method", _NO_METHOD)
     engine, shopper, caller = request.engine, request.shopper, request.caller
     store = stores.find(engine.vault.reader(), str(caller.store_id))
     if shopper is None or store is None:
@@ -55,48 +41,34 @@ async def add(request: Request) -> Outcome:
     try:
         basket = _basket(request.body.get("cart_total"), store.currency)
     except ValueError:
-        return _invalid(request, "cart_total", _NO_TOTAL)
-    wish = CartWish(shopper.customer_id, cart, method_id[:64], basket, key)
+        return request.invalid("cart_total", _NO_TOTAL)
+    wish = CartWish(shopper.customer_id, cart, method_id[:64], basket, request.key)
 
-    def work(tx: Transaction) -> Hold | Refusal:
+    def work(tx: Transaction) -> Outcome:
         most, now = engine.settings.holds_per_customer, engine.clock.now()
-        return redemption.apply(tx, store, wish, most, now, caller.origin)
+        outcome = redemption.apply(tx, store, wish, most, now, caller.origin)
+        return outcome if isinstance(outcome, Refusal) else _done(request, _ADDED)
 
-    outcome = await engine.door.write("apply a redemption", work)
-    return outcome if isinstance(outcome, Refusal) else _done(request, "added")
+    return await request.write("apply a redemption", work)
 
 
 async def remove(request: Request) -> Outcome:
     """The cart's points are given back; a cart without any is left as it is."""
-    named = _named(request)
-    if isinstance(named, Invalid):
-        return named
-    cart, key = named
+    cart = request.headers.get(b"cart-session-id", b"").decode("latin-1")
+    if _CART.fullmatch(cart) is None:
+        return request.invalid("CART-SESSION-ID", _NO_CART)
     engine, shopper, caller = request.engine, request.shopper, request.caller
     if shopper is None:
         return refusals.SESSION_MISSING
 
-    def work(tx: Transaction) -> Answer:
-        return redemption.remove(
-            tx, caller.store_id, shopper.customer_id, cart, engine.clock.now(), caller.origin, key
-        )
+    def work(tx: Transaction) -> Outcome:
+        answer = redemption.remove(
+            tx, caller.store_id, shopper.customer_id, cart, engine.clock.now(), caller.origin,
+            request.key,
+        )  # fmt: skip
+        return answer.refusal or _done(request, _REMOVED)
 
-    answer = await engine.door.write("remove a redemption", work)
-    return answer.refusal or _done(request, "removed")
-
-
-def _named(request: Request) -> tuple[str, str | None] | Invalid:
-    """The cart and, where there is one, the key of a call."""
-    cart = request.headers.get(b"cart-session-id", b"").decode("latin-1")
-    if _CART.fullmatch(cart) is None:
-        return _invalid(request, "CART-SESSION-ID", _NO_CART)
-    sent = request.headers.get(b"idempotency-key")
-    if sent is None:
-        return cart, None
-    key = sent.decode("latin-1")
-    if _KEY.fullmatch(key) is None:
-        return _invalid(request, "Idempotency-Key", _NO_KEY)
-    return cart, key
+    return await request.write("remove a redemption", work)
 
 
 def _basket(sent: object, currency: str) -> Minor | None:
@@ -110,11 +82,5 @@ def _basket(sent: object, currency: str) -> Minor | None:
     return minor_of(amount, currency)
 
 
-def _invalid(request: Request, field: str, sentences: tuple[str, str]) -> Invalid:
-    return Invalid({field: [sentences[1 if request.language == ARABIC else 0]]})
-
-
-def _done(request: Request, what: str) -> dict[str, Any]:
-    english, arabic = _TEXTS[what]
-    message = arabic if request.language == ARABIC else english
-    return {"code": "SUCCESS_WITHOUT_PAYLOAD", "message": message}
+def _done(request: Request, text: str) -> dict[str, Any]:
+    return {"code": "SUCCESS_WITHOUT_PAYLOAD", "message": request.say(text)}

@@ -14,8 +14,8 @@ from nuqta.ledger.events import KINDS
 from nuqta.loyalty.customers import checked_id, plain_digits
 from nuqta.refusals import Refusal
 from nuqta.storage.sqlite import Transaction
+from nuqta.texts import ARABIC
 from nuqta.web import targets
-from nuqta.web.negotiation import ARABIC
 from nuqta.web.routes import Invalid, Request
 
 T = TypeVar("T")

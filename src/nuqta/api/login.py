@@ -20,7 +20,7 @@ from nuqta.loyalty.customers import (
 from nuqta.loyalty.dates import format_instant
 from nuqta.refusals import Refusal
 from nuqta.storage.sqlite import Transaction
-from nuqta.web.negotiation import ARABIC
+from nuqta.texts import ARABIC
 from nuqta.web.routes import Invalid, Request
 
 _TEXTS: Final = {

@@ -19,7 +19,7 @@ from nuqta.loyalty import plain_orders, zid_orders
 from nuqta.loyalty.order_fields import BadOrder, Decoded
 from nuqta.refusals import Refusal
 from nuqta.storage.sqlite import Transaction
-from nuqta.web.negotiation import ARABIC
+from nuqta.texts import ARABIC
 from nuqta.web.routes import Invalid, Outcome, Request
 
 _ZID: Final = "zid"

@@ -15,8 +15,8 @@ from typing import Any, Final, TypeAlias
 from nuqta import refusals
 from nuqta.engine.access.sessions import HOUR_US, note_use
 from nuqta.engine.access.tokens import NO_DKEY, dkey_in
-from nuqta.engine.balances import account_now
 from nuqta.engine.engine import Engine
+from nuqta.engine.reading.balances import account_now
 from nuqta.engine.stores import named
 from nuqta.ledger.account import Account
 from nuqta.refusals import Refusal

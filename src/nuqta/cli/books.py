@@ -78,7 +78,7 @@ def audit(
     ] = None,
 ) -> None:
     """Check every account against what always holds; exit 1 where something does not."""
-    from nuqta.engine.audit import audit as audit_all
+    from nuqta.engine.reading.audit import audit as audit_all
 
     with frame.open(whatever_the_clock=True) as engine:
         chosen = None if store is None else find_store(engine.vault.reader(), store).store_id

@@ -263,7 +263,7 @@ def _customers_in(file: Path) -> int:
 
 def _spend(engine: Engine, store: Store, customer_id: int) -> None:
     """The shopper has redeemed a third of what there was, in hundreds where there are some."""
-    from nuqta.engine.balances import show as balance_of
+    from nuqta.engine.reading.balances import show as balance_of
 
     balance = balance_of(engine, store.store_id, customer_id)
     third = balance.available // 3 if balance else 0

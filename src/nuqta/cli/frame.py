@@ -253,7 +253,7 @@ def understood(option: str = "") -> Iterator[None]:
 def settled(result: T | Refusal) -> T:
     """What a command gave back, where it was not refused."""
     if isinstance(result, Refusal):
-        raise Refused(plain(result.text_en))
+        raise Refused(plain(result.text))
     return result
 
 

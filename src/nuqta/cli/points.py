@@ -124,7 +124,7 @@ def show(
     ] = None,
 ) -> None:
     """Show a customer's points: now, as of an instant, as known at one, or at a version."""
-    from nuqta.engine import balances
+    from nuqta.engine.reading import balances
 
     wanted = whole_or_none(version, "--version", 0, _VERSION_MAX)
     with frame.open() as engine:
@@ -164,7 +164,7 @@ def _balance_at(
     engine: "Engine", store: "Store", customer_id: int, version: int, is_replay: bool
 ) -> "Balance":
     """The balance at a receipt's version. A fresh receipt's is nearly always the account's row."""
-    from nuqta.engine import balances
+    from nuqta.engine.reading import balances
 
     if not is_replay:
         balance = _there(balances.show(engine, store.store_id, customer_id))

@@ -59,7 +59,7 @@ def add(
         found = find_store(engine.vault.reader(), store)
         refusal = targets.check(url, private=bool(settings.webhook_private_targets))
         if refusal is not None:
-            said = plain(refusal.text_en)
+            said = plain(refusal.text)
             raise Refused(f"{said} (NUQTA_WEBHOOK_PRIVATE_TARGETS=1 allows private ones)")
         now = engine.clock.now()
         made = settled(

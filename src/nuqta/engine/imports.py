@@ -268,12 +268,12 @@ def _book_orders(
     now: Instant,
 ) -> None:
     if not _can_earn(tx, store.store_id):  # as it is now, not as it was when the import began
-        result.refused.extend(BadRow(line, refusals.PROGRAM_OFF.text_en) for line, _ in rows)
+        result.refused.extend(BadRow(line, refusals.PROGRAM_OFF.text) for line, _ in rows)
         return
     past = []
     for line, event in rows:
         if event.placed_at > now:
-            result.refused.append(BadRow(line, refusals.EFFECTIVE_IN_FUTURE.text_en))
+            result.refused.append(BadRow(line, refusals.EFFECTIVE_IN_FUTURE.text))
         else:
             past.append((line, event))
     for distinct in _distinct(past):
@@ -281,7 +281,7 @@ def _book_orders(
         outcomes = orders.take_in(tx, store, arrivals, now, ORIGIN, events_max=1, only_first=True)
         for (line, _), outcome in zip(distinct, outcomes, strict=True):
             if isinstance(outcome, Refusal):
-                result.refused.append(BadRow(line, outcome.text_en))
+                result.refused.append(BadRow(line, outcome.text))
             elif outcome.is_replay:
                 result.known += 1
             else:
@@ -321,7 +321,7 @@ def _book_customers(
         else:
             made = customers.complete(tx, known, wish)
         if isinstance(made, Refusal):
-            result.refused.append(BadRow(line, made.text_en))
+            result.refused.append(BadRow(line, made.text))
         elif known is None:
             result.new += 1
         else:

@@ -19,7 +19,7 @@ import msgspec
 
 from nuqta.engine.access.sessions import Address
 from nuqta.settings import Settings
-from nuqta.web.negotiation import ARABIC
+from nuqta.texts import ARABIC
 
 _log = logging.getLogger("nuqta.delivery")
 _TEXTS: Final = {

@@ -6,10 +6,8 @@ A header that cannot be understood is treated as if it were absent: it excludes 
 import re
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import Final
 
-ENGLISH: Final = "en"
-ARABIC: Final = "ar"
+from nuqta.texts import ARABIC, ENGLISH
 
 _WEIGHT = re.compile(r"(?:0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)")
 _TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"

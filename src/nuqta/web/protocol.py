@@ -22,8 +22,8 @@ from uvicorn.protocols.http.httptools_impl import (
 
 from nuqta import refusals
 from nuqta.refusals import Refusal
+from nuqta.texts import ENGLISH
 from nuqta.web.guard import only
-from nuqta.web.negotiation import ENGLISH
 from nuqta.web.replies import Headers, Reply, refused, request_id
 
 InFront: TypeAlias = Callable[[str, bytes, dict[bytes, bytes]], Reply | None]

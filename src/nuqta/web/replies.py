@@ -14,8 +14,9 @@ from typing import Any, Final, TypeAlias
 import msgspec
 
 from nuqta import refusals
+from nuqta.engine.replies import Kept
 from nuqta.refusals import Refusal
-from nuqta.web.negotiation import ARABIC
+from nuqta.texts import say
 
 Reply: TypeAlias = tuple[int, list[tuple[bytes, bytes]], bytes]
 """(status, headers, body), as ASGI wants them."""
@@ -30,8 +31,9 @@ VARY: Final = (b"vary", b"Accept-Language")
 BEARER: Final = b"Bearer"
 BASIC: Final = b'Basic realm="orders", charset="UTF-8"'
 _NO_STORE: Final = (b"cache-control", b"no-store")
+_REPLAYED: Final = (b"idempotent-replayed", b"true")
 JSON: Final = (b"content-type", b"application/json")
-_encode = msgspec.json.encode
+encode = msgspec.json.encode
 _SANE_ID = re.compile(rb"(?!nq[a-z]_)[A-Za-z0-9._:-]{1,128}")  # a token is none: ids are logged
 _process = secrets.token_hex(6)
 _numbers = count(1)
@@ -44,10 +46,28 @@ def request_id(sent: bytes | None) -> bytes:
     return b"%s-%x" % (_process.encode(), next(_numbers))
 
 
-def answered(body: dict[str, Any], language: str, request: bytes, status: int = 200) -> Reply:
+class Message(msgspec.Struct, frozen=True):
+    """What a person is told: `code`, `name` and `description` are null where there is nothing."""
+
+    type: str
+    code: str | None = None
+    name: str | None = None
+    description: str | None = None
+
+
+def answered(
+    body: dict[str, Any] | msgspec.Struct, language: str, request: bytes, status: int = 200
+) -> Reply:
     """A JSON answer, which no cache may keep: many of them carry secrets."""
-    reply = _reply(status, _encode(body), language, request)
+    reply = _reply(status, encode(body), language, request)
     reply[1].append(_NO_STORE)
+    return reply
+
+
+def replayed(kept: Kept, request: bytes) -> Reply:
+    """An answer that was given before, and says so."""
+    reply = _reply(kept.status, kept.body, kept.language, request)
+    reply[1].extend((_NO_STORE, _REPLAYED))
     return reply
 
 
@@ -66,7 +86,7 @@ def refused(
     body = _envelope(refusal, language)
     if fields:
         envelope = msgspec.json.decode(body)
-        body = _encode({**envelope, **fields, **envelope})  # a field named "status" takes no part
+        body = encode({**envelope, **fields, **envelope})  # a field named "status" takes no part
     status, headers, body = _reply(refusal.status, body, language, request)
     headers.append(_NO_STORE)
     wait = retry_after_s or refusal.retry_after_s
@@ -81,9 +101,7 @@ def refused(
 
 def sentence(refusal: Refusal, language: str) -> tuple[str, str]:
     """The title and the sentence of a refusal in that language."""
-    if language == ARABIC:
-        return refusal.name_ar, refusal.text_ar
-    return refusal.name_en, refusal.text_en
+    return say(refusal.name, language), say(refusal.text, language)
 
 
 @lru_cache(maxsize=256)
@@ -91,7 +109,7 @@ def _envelope(refusal: Refusal, language: str) -> bytes:
     name, text = sentence(refusal, language)
     kind = "validation_errors" if refusal.code == refusals.VALIDATION.code else "error"
     message = {"type": kind, "code": refusal.code, "name": name, "description": text}
-    return _encode({"status": "error", "error_code": refusal.code, "message": message})
+    return encode({"status": "error", "error_code": refusal.code, "message": message})
 
 
 def _reply(status: int, body: bytes, language: str, request: bytes) -> Reply:

@@ -2,24 +2,55 @@
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
 
+from nuqta.engine import replies
 from nuqta.engine.engine import Engine
+from nuqta.engine.replies import CallKey, Kept
 from nuqta.refusals import VALIDATION, Refusal
+from nuqta.storage.sqlite import Transaction
+from nuqta.texts import say
 from nuqta.web.delivery import Courier
+from nuqta.web.fields import Field
 from nuqta.web.guard import Caller, Shopper
-from nuqta.web.replies import Fields
+from nuqta.web.replies import Fields, Message, encode
 
-Who: TypeAlias = Literal["manager", "partner", "shopper", "source"]
+Who: TypeAlias = Literal["manager", "partner", "shopper", "source", "public", "storefront"]
 """Who may call: a partner with a store's manager token; a partner on the store in the path; the
-same with a customer's session; the store's own source of orders, by its Basic pair."""
+same with a customer's session; the store's own source of orders, by its Basic pair; anybody, about
+the store in the path; a customer's browser, on a store's own domain."""
+
+
+class Invalid(msgspec.Struct, frozen=True):
+    """A body with fields that are not valid, and the sentences about them; `refusal` names the kind
+    of fault where all are of one."""
+
+    fields: Fields
+    refusal: Refusal = VALIDATION
+
+
+class Page(msgspec.Struct, frozen=True):
+    """An answer that is no JSON of the contract's: a page, a script, a redirect."""
+
+    status: int
+    content_type: bytes
+    body: bytes
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+
+
+Answer: TypeAlias = dict[str, Any] | msgspec.Struct
+"""What becomes the JSON body of an answer."""
+Outcome: TypeAlias = Answer | Refusal | Invalid | Page | Kept
 
 
 class Request(msgspec.Struct, frozen=True):
     """What a handler is given: who calls, the path's parts, the query, the decoded body, the
-    headers by lower name, and the body as it came."""
+    headers by lower name, and the body as it came.
+
+    `key` is the call's Idempotency-Key, None where it has none.
+    """
 
     engine: Engine
     courier: Courier
@@ -31,28 +62,78 @@ class Request(msgspec.Struct, frozen=True):
     query: Mapping[str, str] = {}
     headers: Mapping[bytes, bytes] = {}
     raw: bytes = b""
+    route: "Route | None" = None
+    key: str | None = None
+
+    def say(self, text: str, **values: object) -> str:
+        """An English text in the caller's language."""
+        return say(text, self.language, **values)
+
+    def told(self, kind: str, name: str, description: str) -> Message:
+        """The message of a write, from two English texts; `kind` is object or success."""
+        return Message(kind, "MSG_POPUP_OK", self.say(name), self.say(description))
+
+    def invalid(self, field: str, text: str, **values: object) -> Invalid:
+        """A field that is not valid, and the sentence about it."""
+        return Invalid({field: [self.say(text, **values)]})
+
+    async def write(self, name: str, work: Callable[[Transaction], Outcome]) -> Outcome:
+        """What `work` comes to in one transaction; a call that carries a key has its answer kept
+        in the same one, and its repetition is given that and changes nothing.
+
+        `work` may run more than once. What is refused has changed nothing and is not kept here: the
+        same key may come back when it can be done. A refusal by the books is kept by their own
+        receipt. Raises StorageFault.
+        """
+        call = self._call()
+        if call is None:
+            return await self.engine.door.write(name, work)
+        return await self.engine.door.write(name, lambda tx: self._once(tx, call, work))
+
+    def _once(
+        self, tx: Transaction, call: CallKey, work: Callable[[Transaction], Outcome]
+    ) -> Outcome:
+        known = replies.find(tx, call)
+        if known is not None:
+            return known
+        outcome = work(tx)
+        if isinstance(outcome, dict | msgspec.Struct) and not isinstance(outcome, _UNKEPT):
+            now = self.engine.clock.now()
+            replies.keep(tx, call, Kept(200, self.language, encode(outcome)), now)
+        return outcome
+
+    def _call(self) -> CallKey | None:
+        if self.key is None or self.route is None:
+            return None
+        content = {
+            "call": f"{self.route.method} {self.route.path}",
+            "path": dict(self.path),
+            "body": dict(self.body),
+            "cart": self.headers.get(b"cart-session-id", b"").decode("latin-1"),
+        }
+        return replies.call_key(
+            self.caller.store_id,
+            self.shopper.customer_id if self.shopper else 0,
+            self.caller.origin,
+            self.key,
+            content,
+        )
 
 
-class Invalid(msgspec.Struct, frozen=True):
-    """A body with fields that are not valid, and the sentences about them; `refusal` names the kind
-    of fault where all are of one."""
-
-    fields: Fields
-    refusal: Refusal = VALIDATION
-
-
-Outcome: TypeAlias = dict[str, Any] | Refusal | Invalid
+_UNKEPT: Final = (Refusal, Invalid, Page, Kept)
 Handler: TypeAlias = Callable[[Request], Awaitable[Outcome]]
 
 
 class Route(msgspec.Struct, frozen=True):
     """One row: method, path with {names}, who may call under which scope, handler, sentence.
 
-    `fields` are the names that a body may have, `queries` those of a query; None takes any: the
-    handler looks at them itself, or they are Zid's, where clients send more than is asked for.
-    `paced_by` are fields by whose value the route's pace is counted, where no token says whose it
-    is. `unreadable` is told of a body that cannot be decoded, and may have another answer to it.
-    A body that `is_long` has a limit of its own, ORDER_BYTES.
+    `fields` are what a body may hold, `queries` what a query may; a route that `takes_more` ignores
+    whatever else is sent, as Zid's do, where clients send more than is asked for; on any other, a
+    name that it does not know is refused. `answer` is the type of a good answer and `refusals` are
+    those that its handler may give, beyond what every route of its kind may; they are what the
+    description of the API is made from. `paced_by` are fields by whose value the route's pace is
+    counted, where no token says whose it is. `unreadable` is told of a body that cannot be decoded,
+    and may have another answer to it. A body that `is_long` has a limit of its own, ORDER_BYTES.
     """
 
     method: str
@@ -61,14 +142,23 @@ class Route(msgspec.Struct, frozen=True):
     scope: str
     handler: Handler
     sentence: str
-    fields: tuple[str, ...] | None = ()
+    fields: tuple[Field, ...] = ()
+    queries: tuple[Field, ...] = ()
+    takes_more: bool = False
+    answer: Any = None
+    refusals: tuple[Refusal, ...] = ()
     paced_by: tuple[str, ...] = ()
-    queries: tuple[str, ...] | None = None
     unreadable: "Unreadable | None" = None
     is_long: bool = False
 
+    @property
+    def is_write(self) -> bool:
+        """Whether it may change something, and so takes an Idempotency-Key."""
+        return self.method != "GET"
+
 
 Unreadable: TypeAlias = Callable[[Request, Refusal], Awaitable[Refusal]]
+KEY_LENGTH_MAX: Final = 255
 
 
 def pattern_of(path: str) -> re.Pattern[str]:

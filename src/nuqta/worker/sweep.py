@@ -1,5 +1,7 @@
 """The sweeper: books what fell due, in batches. Twice is once, and no read depends on it."""
 
+from nuqta.engine import replies
+from nuqta.engine.access.sessions import HOUR_US
 from nuqta.engine.engine import Engine
 from nuqta.ledger.commands import SYSTEM, Settle
 from nuqta.ledger.instants import DAY_US
@@ -46,8 +48,12 @@ def settle(engine: Engine, now: int) -> tuple[int, int]:
 
 
 def forget(engine: Engine, now: int) -> None:
-    """Forget sessions and codes that ended more than 30 days before `now`. Raises StorageFault."""
+    """Forget sessions and codes that ended more than 30 days before `now`, and kept answers past
+    their time. Raises StorageFault."""
     engine.door.write_now("forget", lambda tx: _forget(tx, now - _KEPT_US))
+    before, most = now - engine.settings.reply_hours * HOUR_US, engine.settings.batch
+    while engine.door.write_now("forget", lambda tx: replies.forget(tx, before, most)) == most:
+        continue
 
 
 def _forget(tx: Transaction, before: int) -> None:

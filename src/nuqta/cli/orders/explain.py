@@ -22,7 +22,7 @@ from nuqta.cli.frame import (
 )
 
 if TYPE_CHECKING:
-    from nuqta.engine.explain import Explained
+    from nuqta.engine.reading.explain import Explained
     from nuqta.engine.stores import Store
     from nuqta.ledger.holds import Hold
     from nuqta.ledger.instants import Instant
@@ -52,7 +52,7 @@ def explain(
     """Say why a customer's points moved, the latest first: which order and lines, which rule,
     which points, what was undone, and who did it."""
     from nuqta.cli.orders.sentences import headline, sentence
-    from nuqta.engine.explain import explain as explain_all
+    from nuqta.engine.reading.explain import explain as explain_all
 
     limit = whole(most, "--most", 1, _MOST)
     until = whole_or_none(version, "--version", 1, _VERSION_MAX)

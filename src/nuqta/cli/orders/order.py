@@ -414,7 +414,7 @@ def _refused_shown(one: "RefusedOrder") -> dict[str, Any]:
     from nuqta.refusals import BY_CODE
 
     known = BY_CODE.get(one.code)
-    why = known.text_en if known else one.code
+    why = known.text if known else one.code
     return {"refused": one.digest.hex(), "why": why, **_fields(one)}
 
 

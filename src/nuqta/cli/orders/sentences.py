@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from nuqta.cli.orders.order import line_told
 from nuqta.cli.rules.cashback import told as rule_told
-from nuqta.engine.explain import Explained
+from nuqta.engine.reading.explain import Explained
 from nuqta.engine.stores import Store
 from nuqta.ledger.instants import NEVER, Instant, Points
 from nuqta.ledger.lots import OF_DEBT, Lot
