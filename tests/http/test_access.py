@@ -15,11 +15,11 @@ import pytest
 from nuqta.api.routes import TABLE
 from nuqta.engine.access import credentials, partners
 from nuqta.engine.access.partners import Installed
-from nuqta.engine.outbox import webhooks
 from nuqta.storage.sqlite import Transaction
 from nuqta.web.routes import Route
+from tests.calls.every import call_of
 from tests.http.server import Answer, House, open_house
-from tests.orders.shop import Shop, basic, plain, zid
+from tests.orders.shop import Shop, basic
 
 Headers: TypeAlias = dict[str, str]
 Case: TypeAlias = Callable[[House, Route], Headers]
@@ -55,44 +55,8 @@ def ask(house: House, route: Route, headers: Headers) -> Answer:
 
 def call(house: House, route: Route, headers: Headers) -> tuple[str, str, Headers, object]:
     """What is sent; what the call is about is made here."""
-    path = route.path.replace("{store}", str(house.world.riyadh.store_id))
-    path = path.replace("{id}", str(webhook(house)) if "/webhooks/" in path else "1")
-    path = path.replace("{order_id}", "1001")
-    if "/carts/" in path:
-        headers = {**headers, "CART-SESSION-ID": "cart"}
-    return route.method, path, headers, body_for(house, route)
-
-
-def body_for(house: House, route: Route) -> object:
-    """What the route wants to be sent."""
-    world, fields = house.world, [field.name for field in route.fields]
-    shop = Shop(house, world.riyadh)
-    if route.path.endswith("/orders/{store}"):
-        return zid(shop)
-    if route.path.endswith("/orders/{order_id}/loyalty"):
-        return plain(shop)
-    if route.path.endswith("/add"):
-        world.adjust(world.aisha, 40)
-        return {"point_redemption_method": {"id": shop.method(points=40).method_id}}
-    if "url" in fields:
-        return {"url": "https://shop.example/events"}
-    if "code" in fields:
-        return {"email": world.aisha.email, "code": "123456"}
-    return {"email": world.aisha.email} if "email" in fields else None
-
-
-def webhook(house: House) -> int:
-    """A webhook of Riyadh, to ask about."""
-    world = house.world
-    made = world.engine.door.write_now(
-        "webhook",
-        lambda tx: webhooks.add(
-            tx, world.riyadh.store_id, "https://shop.example/", "", world.time.wall, "cli",
-            most=1_000,
-        ),
-    )  # fmt: skip
-    assert isinstance(made, webhooks.Webhook)
-    return made.webhook_id
+    one = call_of(route, house)
+    return route.method, one.path, {**one.headers, **headers}, one.body
 
 
 def pair_of(house: House) -> str:

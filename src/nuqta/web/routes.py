@@ -97,7 +97,7 @@ class Request(msgspec.Struct, frozen=True):
         if known is not None:
             return known
         outcome = work(tx)
-        if isinstance(outcome, dict | msgspec.Struct) and not isinstance(outcome, _UNKEPT):
+        if not isinstance(outcome, _UNKEPT):
             now = self.engine.clock.now()
             replies.keep(tx, call, Kept(200, self.language, encode(outcome)), now)
         return outcome
