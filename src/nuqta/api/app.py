@@ -25,7 +25,7 @@ from nuqta.texts import english
 from nuqta.web.bodies import decoded, queried
 from nuqta.web.delivery import Courier
 from nuqta.web.fields import unknown
-from nuqta.web.guard import Caller, Guard, Shopper, TooMany, only
+from nuqta.web.guard import NOBODY, Caller, Guard, Shopper, TooMany, only
 from nuqta.web.limiter import Limiter
 from nuqta.web.log import RequestLog
 from nuqta.web.negotiation import accepts_json, language
@@ -164,7 +164,7 @@ class App:
         caller, shopper = self._who(route, headers, path)
         if not isinstance(caller, Caller):
             return caller
-        if not accepts_json(headers.get(b"accept")):
+        if route.who != "page" and not accepts_json(headers.get(b"accept")):
             return refusals.NOT_ACCEPTABLE
         raw = await self._received(request, route)
         if isinstance(raw, Refusal):
@@ -194,6 +194,8 @@ class App:
     def _who(
         self, route: Route, headers: dict[bytes, bytes], path: dict[str, str]
     ) -> tuple[Caller | Refusal | TooMany, Shopper | None]:
+        if route.who == "page":
+            return NOBODY, None
         if route.who == "manager":
             return self._guard.manager(headers, route.scope), None
         if route.who == "source":

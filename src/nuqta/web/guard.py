@@ -7,6 +7,7 @@ Source: contract, decisions, section 1.
 """
 
 from collections.abc import Iterable
+from typing import Final
 
 import msgspec
 
@@ -38,6 +39,10 @@ class Caller(msgspec.Struct, frozen=True):
     def origin(self) -> str:
         """The origin of this caller's commands."""
         return "source" if self.partner_id is None else f"partner:{self.partner_id}"
+
+
+NOBODY: Final = Caller(None, 0)
+"""Who asks for a page: nothing is known of them, and no store is theirs."""
 
 
 class Shopper(msgspec.Struct, frozen=True):

@@ -17,10 +17,11 @@ from nuqta.web.fields import Field
 from nuqta.web.guard import Caller, Shopper
 from nuqta.web.replies import Fields, Message, encode
 
-Who: TypeAlias = Literal["manager", "partner", "shopper", "source", "public", "storefront"]
+Who: TypeAlias = Literal["manager", "partner", "shopper", "source", "public", "storefront", "page"]
 """Who may call: a partner with a store's manager token; a partner on the store in the path; the
 same with a customer's session; the store's own source of orders, by its Basic pair; anybody, about
-the store in the path; a customer's browser, on a store's own domain."""
+the store in the path; a customer's browser, on a store's own domain; anybody's browser, for a page
+that looks after itself."""
 
 
 class Invalid(msgspec.Struct, frozen=True):
