@@ -5,7 +5,7 @@ The balance stands in it as well, though its callable stands in front of the fra
 
 from typing import Final
 
-from nuqta.api import cart, events, login, orders, points
+from nuqta.api import cart, cashback, events, login, orders, points, redemption
 from nuqta.web.fields import Field
 from nuqta.web.routes import Outcome, Request, Route
 
@@ -76,4 +76,6 @@ TABLE: Final[tuple[Route, ...]] = (
           "A webhook that was paused goes on from where it stood."),
     Route("POST", f"{_WEBHOOKS}/{{id}}/replay", "manager", _WEBHOOKS_SCOPE, events.replay,
           "A webhook is told again what came after a cursor.", _PAGE[:1]),
+    *cashback.ROUTES,
+    *redemption.ROUTES,
 )  # fmt: skip
