@@ -6,6 +6,7 @@ The balance stands first, and its callable in front of the framework.
 from typing import Final
 
 from nuqta.api import cart, events, login, orders, points
+from nuqta.api.described import pages
 from nuqta.web.routes import Route
 
 TABLE: Final[tuple[Route, ...]] = (
@@ -14,4 +15,5 @@ TABLE: Final[tuple[Route, ...]] = (
     *orders.ROUTES,
     *cart.ROUTES,
     *events.ROUTES,
+    *pages.ROUTES,
 )
