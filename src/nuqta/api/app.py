@@ -144,8 +144,10 @@ class App:
             case Kept():
                 return replayed(outcome, rid)
             case Page():
-                head = [*outcome.headers, (b"content-type", outcome.content_type)]
-                return outcome.status, [*head, (b"x-request-id", rid)], outcome.body
+                head = [*outcome.headers, (b"x-request-id", rid)]
+                if outcome.content_type:
+                    head.append((b"content-type", outcome.content_type))
+                return outcome.status, head, outcome.body
             case TooMany():
                 refusal, wait_s = refusals.TOO_MANY_REQUESTS, outcome.wait_s
                 return refused(refusal, in_language, rid, retry_after_s=wait_s)

@@ -6,7 +6,9 @@ A call that has one keeps to it. Source: contract, zid-loyalty, sections 4.7 and
 
 import re
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final, Literal
+
+import msgspec
 
 from nuqta import refusals
 from nuqta.engine import redemption, stores
@@ -15,7 +17,8 @@ from nuqta.loyalty.money import Minor, exact_amount, minor_of
 from nuqta.refusals import Refusal
 from nuqta.storage.sqlite import Transaction
 from nuqta.texts import english
-from nuqta.web.routes import Outcome, Request
+from nuqta.web.fields import Field
+from nuqta.web.routes import Outcome, Request, Route
 
 _CART = re.compile(rf"[\x21-\x7e]{{1,{CART_LENGTH_MAX}}}")
 _ADDED: Final = english("Loyalty points applied successfully")
@@ -23,6 +26,13 @@ _REMOVED: Final = english("Loyalty points removed successfully")
 _NO_CART: Final = english("Send the cart's id, 1 to 128 plain characters.")
 _NO_METHOD: Final = english("Send the redemption method with its id.")
 _NO_TOTAL: Final = english("Send what the cart's products cost as a plain decimal.")
+
+
+class CartAnswer(msgspec.Struct, frozen=True):
+    """The cart is as was wished; `message` says so."""
+
+    code: Literal["SUCCESS_WITHOUT_PAYLOAD"]
+    message: str
 
 
 async def add(request: Request) -> Outcome:
@@ -82,5 +92,29 @@ def _basket(sent: object, currency: str) -> Minor | None:
     return minor_of(amount, currency)
 
 
-def _done(request: Request, text: str) -> dict[str, Any]:
-    return {"code": "SUCCESS_WITHOUT_PAYLOAD", "message": request.say(text)}
+def _done(request: Request, text: str) -> CartAnswer:
+    return CartAnswer("SUCCESS_WITHOUT_PAYLOAD", request.say(text))
+
+
+_PATH: Final = "/v1/stores/{store}/carts/loyalty-redemption-method"
+_SCOPE: Final = "loyalty_program.read"
+_FIELDS: Final = (
+    Field("point_redemption_method", "any", "The method, whole or its id alone."),
+    Field("cart_total", "amount", "What the cart's products cost.", "250.75", False),
+)
+_HEADERS: Final = (
+    Field("CART-SESSION-ID", "text", "The cart.", "c0ffee", True, 1, CART_LENGTH_MAX),
+)
+
+ROUTES: Final[tuple[Route, ...]] = (
+    Route("POST", f"{_PATH}/add", "shopper", _SCOPE, add,
+          "A redemption method is applied to a cart.", _FIELDS, takes_more=True,
+          answer=CartAnswer, headers=_HEADERS,
+          refusals=(
+              refusals.METHOD_NOT_FOUND, refusals.PROGRAM_OFF, refusals.BASKET_TOO_SMALL,
+              refusals.NOT_ENOUGH_POINTS, refusals.POINTS_OWED, refusals.TOO_MANY_HOLDS,
+          )),
+    Route("POST", f"{_PATH}/remove", "shopper", _SCOPE, remove,
+          "The redemption leaves the cart.", takes_more=True, answer=CartAnswer,
+          headers=_HEADERS),
+)  # fmt: skip

@@ -3,8 +3,9 @@
 These endpoints are ours: a field or a name in the query that they do not know is refused.
 """
 
-from collections.abc import Callable
-from typing import Any, Final, TypeVar
+from typing import Final, Literal
+
+import msgspec
 
 from nuqta import refusals
 from nuqta.engine.outbox import events, webhooks
@@ -14,149 +15,205 @@ from nuqta.ledger.events import KINDS
 from nuqta.loyalty.customers import checked_id, plain_digits
 from nuqta.refusals import Refusal
 from nuqta.storage.sqlite import Transaction
-from nuqta.texts import ARABIC
+from nuqta.texts import english
 from nuqta.web import targets
-from nuqta.web.routes import Invalid, Request
-
-T = TypeVar("T")
+from nuqta.web.fields import Field
+from nuqta.web.replies import Acknowledged, Message
+from nuqta.web.routes import Outcome, Request, Route
 
 _PAGE: Final = 100
-_TEXTS: Final = {
-    "events": (("Events", "The store's events"), ("الأحداث", "أحداث المتجر")),
-    "list": (("Webhooks", "The store's webhooks"), ("الويب هوك", "قائمة الويب هوك في المتجر")),
-    "added": (
-        ("Webhook added", "Keep its secret now: it is shown this once"),
-        ("تمت إضافة الويب هوك", "احفظ المفتاح السري الآن، فلن يعرض مرة أخرى"),
-    ),
-    "removed": (
-        ("Webhook removed", "The webhook is told nothing more"),
-        ("تم حذف الويب هوك", "لن ترسل إليه أي أحداث بعد الآن"),
-    ),
-    "resumed": (
-        ("Webhook resumed", "The webhook goes on from where it stood"),
-        ("تم استئناف الويب هوك", "يستمر الإرسال من حيث توقف"),
-    ),
-    "replayed": (
-        ("Webhook replayed", "The webhook is told again what came after the cursor"),
-        ("إعادة الإرسال", "ستعاد الأحداث التي تلي المؤشر"),
-    ),
-}
-_FIELD_TEXTS: Final = {
-    "limit": (
-        f"A page has 1 to {PAGE_MAX} events.",
-        f"عدد الأحداث في الصفحة من 1 إلى {PAGE_MAX}.",
-    ),
-    "after": ("Send a cursor that was given to you.", "أرسل مؤشرا حصلت عليه من قبل."),
-    "url": ("Send the address to be told.", "أرسل العنوان الذي ترسل إليه الأحداث."),
-    "kinds": (
-        f"Send names of events, or leave it out; there are {', '.join(KINDS)}.",
-        f"أرسل أسماء أحداث معروفة، أو لا ترسل شيئا. الأسماء هي: {', '.join(KINDS)}.",
-    ),
-    "from_the_beginning": ("This is true or false.", "القيمة true أو false."),
-}
+_BAD_LIMIT: Final = english("A page has 1 to {most} events.")
+_BAD_CURSOR: Final = english("Send a cursor that was given to you.")
+_NO_URL: Final = english("Send the address to be told.")
+_BAD_KINDS: Final = english("Send names of events, or leave it out; there are {names}.")
+_BAD_TRUTH: Final = english("This is true or false.")
 _TRUTHS: Final = {"true": True, "1": True, "false": False, "0": False, "": False}
 
 
-async def read(request: Request) -> dict[str, Any] | Refusal | Invalid:
+class Points(msgspec.Struct, frozen=True):
+    """What stands in the account after an event, by place."""
+
+    available: int
+    pending: int
+    held: int
+    owed: int
+    used: int
+
+
+class ShownEvent(msgspec.Struct, frozen=True):
+    """One thing that happened to a customer's points.
+
+    `points` is signed; `lot`, `expires_at` and `order_number` are null where the event has none.
+    """
+
+    id: str
+    type: str
+    store_id: int
+    customer_id: int
+    number: int
+    version: int
+    points: int
+    balance: Points
+    lot: int | None
+    expires_at: str | None
+    order_number: str | None
+    effective_at: str
+    recorded_at: str
+
+
+class EventsPage(msgspec.Struct, frozen=True):
+    """Events after a cursor; `next` is the cursor after them."""
+
+    status: Literal["object"]
+    events: list[ShownEvent]
+    next: str
+    has_more: bool
+    message: Message
+
+
+class ShownWebhook(msgspec.Struct, frozen=True):
+    """A webhook, and what is wrong with it; null where nothing is."""
+
+    id: int
+    url: str
+    kinds: list[str]
+    created_at: str
+    paused_at: str | None
+    pause_reason: str | None
+    failing_since: str | None
+    last_error: str | None
+
+
+class NewWebhook(ShownWebhook, frozen=True):
+    """A webhook that was just added, with the secret that signs what it is told."""
+
+    secret: str
+
+
+class Webhooks(msgspec.Struct, frozen=True):
+    """Every webhook of the store."""
+
+    status: Literal["object"]
+    webhooks: list[ShownWebhook]
+    message: Message
+
+
+class AddedWebhook(msgspec.Struct, frozen=True):
+    """The new webhook."""
+
+    status: Literal["object"]
+    webhook: NewWebhook
+    message: Message
+
+
+class OneWebhook(msgspec.Struct, frozen=True):
+    """The webhook as it stands now."""
+
+    status: Literal["object"]
+    webhook: ShownWebhook
+    message: Message
+
+
+async def read(request: Request) -> Outcome:
     """What happened after a cursor, for whoever asks instead of being told."""
     text = plain_digits(request.query.get("limit", str(_PAGE)))
     if not (text.isascii() and text.isdecimal() and len(text) <= 4 and 1 <= int(text) <= PAGE_MAX):
-        return _invalid(request, "limit")
+        return request.invalid("limit", _BAD_LIMIT, most=PAGE_MAX)
     with request.engine.vault.snapshot() as tx:
         page = events.events_after(
             tx, request.caller.store_id, request.query.get("after", ""), int(text)
         )
     if isinstance(page, Refusal):
         return page
-    return {
-        "status": "object",
-        "events": [events.shown(event) for event in page.events],
-        "next": page.cursor,
-        "has_more": page.has_more,
-        "message": _message(request, "events"),
-    }
+    found = msgspec.convert([events.shown(event) for event in page.events], list[ShownEvent])
+    told = request.told("object", "Events", "The store's events")
+    return EventsPage("object", found, page.cursor, page.has_more, told)
 
 
-async def every(request: Request) -> dict[str, Any] | Refusal | Invalid:
+async def every(request: Request) -> Outcome:
     """The store's webhooks, with what is wrong with them."""
     with request.engine.vault.snapshot() as tx:
         found = webhooks.of_store(tx, request.caller.store_id)
-    return {
-        "status": "object",
-        "webhooks": [webhooks.shown(*one) for one in found],
-        "message": _message(request, "list"),
-    }
+    told = request.told("object", "Webhooks", "The store's webhooks")
+    return Webhooks("object", [ShownWebhook(**webhooks.shown(*one)) for one in found], told)
 
 
-async def add(request: Request) -> dict[str, Any] | Refusal | Invalid:
+async def add(request: Request) -> Outcome:
     """A new webhook, and its secret, once."""
     engine, caller = request.engine, request.caller
     url, wished = request.body.get("url"), request.body.get("kinds")
     if not isinstance(url, str) or not url:
-        return _invalid(request, "url")
+        return request.invalid("url", _NO_URL)
     kinds = _kinds(wished)
     if kinds is None:
-        return _invalid(request, "kinds")
+        return request.invalid("kinds", _BAD_KINDS, names=", ".join(KINDS))
     beginning = _TRUTHS.get(str(request.body.get("from_the_beginning", "")).lower())
     if beginning is None:
-        return _invalid(request, "from_the_beginning")
+        return request.invalid("from_the_beginning", _BAD_TRUTH)
     refusal = targets.check(url, private=bool(engine.settings.webhook_private_targets))
     if refusal is not None:
         return refusal
-    made = await _write(
-        request,
-        "add webhook",
-        lambda tx: webhooks.add(
+
+    def work(tx: Transaction) -> Outcome:
+        made = webhooks.add(
             tx, caller.store_id, url, kinds, engine.clock.now(), caller.origin,
             most=engine.settings.webhooks_per_store, from_the_beginning=beginning,
-        ),
-    )  # fmt: skip
-    if isinstance(made, Refusal):
-        return made
-    shown = {**webhooks.shown(made), "secret": made.secret}
-    return {"status": "object", "webhook": shown, "message": _message(request, "added")}
+        )  # fmt: skip
+        if isinstance(made, Refusal):
+            return made
+        told = request.told("object", "Webhook added", "Keep its secret now: it is shown this once")
+        shown = NewWebhook(**webhooks.shown(made), secret=made.secret)
+        return AddedWebhook("object", shown, told)
+
+    return await request.write("add webhook", work)
 
 
-async def remove(request: Request) -> dict[str, Any] | Refusal | Invalid:
+async def remove(request: Request) -> Outcome:
     """A webhook is told nothing more."""
     store_id, webhook_id = request.caller.store_id, _webhook_id(request)
-    is_gone = webhook_id is not None and await _write(
-        request, "remove webhook", lambda tx: webhooks.remove(tx, store_id, webhook_id)
-    )
-    if not is_gone:
-        return refusals.WEBHOOK_NOT_FOUND
-    return {"status": "object", "message": _message(request, "removed")}
+
+    def work(tx: Transaction) -> Outcome:
+        if webhook_id is None or not webhooks.remove(tx, store_id, webhook_id):
+            return refusals.WEBHOOK_NOT_FOUND
+        told = request.told("object", "Webhook removed", "The webhook is told nothing more")
+        return Acknowledged("object", told)
+
+    return await request.write("remove webhook", work)
 
 
-async def resume(request: Request) -> dict[str, Any] | Refusal | Invalid:
+async def resume(request: Request) -> Outcome:
     """A webhook that was paused, or that waits for its next try, goes on at once."""
     store_id, webhook_id = request.caller.store_id, _webhook_id(request)
-    if webhook_id is None:
-        return refusals.WEBHOOK_NOT_FOUND
-    found = await _write(
-        request, "resume webhook", lambda tx: webhooks.resume(tx, store_id, webhook_id)
-    )
-    return refusals.WEBHOOK_NOT_FOUND if found is None else _answer(request, found, "resumed")
+
+    def work(tx: Transaction) -> Outcome:
+        found = None if webhook_id is None else webhooks.resume(tx, store_id, webhook_id)
+        if found is None:
+            return refusals.WEBHOOK_NOT_FOUND
+        told = request.told("object", "Webhook resumed", "The webhook goes on from where it stood")
+        return _one(found, told)
+
+    return await request.write("resume webhook", work)
 
 
-async def replay(request: Request) -> dict[str, Any] | Refusal | Invalid:
+async def replay(request: Request) -> Outcome:
     """A webhook is told again what came after a cursor; without one, everything."""
     store_id, webhook_id = request.caller.store_id, _webhook_id(request)
     cursor = request.body.get("after")
     if cursor is not None and not isinstance(cursor, str):
-        return _invalid(request, "after")
-    if webhook_id is None:
-        return refusals.WEBHOOK_NOT_FOUND
-    found = await _write(
-        request,
-        "replay webhook",
-        lambda tx: webhooks.replay(tx, store_id, webhook_id, cursor or ""),
-    )
-    return found if isinstance(found, Refusal) else _answer(request, found, "replayed")
+        return request.invalid("after", _BAD_CURSOR)
 
+    def work(tx: Transaction) -> Outcome:
+        if webhook_id is None:
+            return refusals.WEBHOOK_NOT_FOUND
+        found = webhooks.replay(tx, store_id, webhook_id, cursor or "")
+        if isinstance(found, Refusal):
+            return found
+        told = request.told(
+            "object", "Webhook replayed", "The webhook is told again what came after the cursor"
+        )
+        return _one(found, told)
 
-async def _write(request: Request, name: str, work: Callable[[Transaction], T]) -> T:
-    return await request.engine.door.write(name, work)
+    return await request.write("replay webhook", work)
 
 
 def _kinds(wished: object) -> str | None:
@@ -181,17 +238,44 @@ def _webhook_id(request: Request) -> int | None:
     return webhook_id if text == str(webhook_id) else None
 
 
-def _answer(request: Request, webhook: Webhook, what: str) -> dict[str, Any]:
-    shown = webhooks.shown(webhook)
-    return {"status": "object", "webhook": shown, "message": _message(request, what)}
+def _one(webhook: Webhook, message: Message) -> OneWebhook:
+    return OneWebhook("object", ShownWebhook(**webhooks.shown(webhook)), message)
 
 
-def _invalid(request: Request, field: str) -> Invalid:
-    english, arabic = _FIELD_TEXTS[field]
-    return Invalid({field: [arabic if request.language == ARABIC else english]})
+_WEBHOOKS: Final = "/v1/managers/loyalty-program/webhooks"
+_SCOPE: Final = "webhooks.read_write"
+_AFTER: Final = Field(
+    "after", "text", "The cursor after which to go on; the beginning where left out.", None, False
+)
+_PAGE_FIELDS: Final = (
+    _AFTER,
+    Field("limit", "whole", "How many events at most.", 100, False, 1, PAGE_MAX),
+)
+_HOOK: Final = (
+    Field("url", "text", "The address that is told.", "https://shop.example/events", True, 1, 2000),
+    Field(
+        "kinds", "any", "The events that it is told of, a list of their names; all where left out.",
+        ["points.earned"], False,
+    ),
+    Field("from_the_beginning", "flag", "Whether it is told of what was before.", False, False),
+)  # fmt: skip
 
-
-def _message(request: Request, what: str) -> dict[str, Any]:
-    english, arabic = _TEXTS[what]
-    name, description = arabic if request.language == ARABIC else english
-    return {"type": "object", "code": "MSG_POPUP_OK", "name": name, "description": description}
+ROUTES: Final[tuple[Route, ...]] = (
+    Route("GET", "/v1/managers/loyalty-program/events", "manager", "loyalty_program.read", read,
+          "What happened to the store's points after a cursor.", queries=_PAGE_FIELDS,
+          answer=EventsPage, refusals=(refusals.CURSOR_INVALID,)),
+    Route("GET", _WEBHOOKS, "manager", _SCOPE, every,
+          "The store's webhooks, and what is wrong with them.", answer=Webhooks),
+    Route("POST", _WEBHOOKS, "manager", _SCOPE, add,
+          "A new webhook, which is told of the store's events.", _HOOK, answer=AddedWebhook,
+          refusals=(refusals.TARGET_REFUSED, refusals.WEBHOOKS_TOO_MANY)),
+    Route("DELETE", f"{_WEBHOOKS}/{{id}}", "manager", _SCOPE, remove,
+          "A webhook is told nothing more.", answer=Acknowledged,
+          refusals=(refusals.WEBHOOK_NOT_FOUND,)),
+    Route("POST", f"{_WEBHOOKS}/{{id}}/resume", "manager", _SCOPE, resume,
+          "A webhook that was paused goes on from where it stood.", answer=OneWebhook,
+          refusals=(refusals.WEBHOOK_NOT_FOUND,)),
+    Route("POST", f"{_WEBHOOKS}/{{id}}/replay", "manager", _SCOPE, replay,
+          "A webhook is told again what came after a cursor.", (_AFTER,), answer=OneWebhook,
+          refusals=(refusals.WEBHOOK_NOT_FOUND, refusals.CURSOR_INVALID)),
+)  # fmt: skip

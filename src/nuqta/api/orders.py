@@ -5,7 +5,8 @@ answered with the field's name and kept for a person to look at; only then is th
 Source: contract, zid-loyalty, sections 8 and 9.1; design, ledger, section 5.
 """
 
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Final, Literal
 
 import msgspec
 
@@ -19,15 +20,34 @@ from nuqta.loyalty import plain_orders, zid_orders
 from nuqta.loyalty.order_fields import BadOrder, Decoded
 from nuqta.refusals import Refusal
 from nuqta.storage.sqlite import Transaction
-from nuqta.texts import ARABIC
-from nuqta.web.routes import Invalid, Outcome, Request
+from nuqta.web.fields import Field
+from nuqta.web.replies import Acknowledged, Message
+from nuqta.web.routes import Invalid, Outcome, Request, Route
 
 _ZID: Final = "zid"
 _SOURCE_LENGTH_MAX: Final = 200
-_TEXTS: Final = {
-    "en": ("Order", "The order was received"),
-    ARABIC: ("الطلب", "تم استلام الطلب"),
-}
+
+
+class TakenOrder(msgspec.Struct, frozen=True):
+    """What an order comes to by all that is told of it: its points, and why it needs a person."""
+
+    order_id: str
+    customer_id: int
+    status: str
+    points_earned: int
+    points_kept: int
+    points_redeemed: int
+    points_returned: int
+    needs_attention: list[str]
+    is_replay: bool
+
+
+class OrderAnswer(msgspec.Struct, frozen=True):
+    """The order was taken in."""
+
+    status: Literal["object"]
+    order: TakenOrder
+    message: Message
 
 
 class _Refused(RolledBack):
@@ -48,10 +68,10 @@ async def from_zid(request: Request) -> Outcome:
     decoded = zid_orders.decode(
         request.body, store.currency, store.timezone, now, settings.order_skew_seconds * SECOND_US
     )
-    outcome = await _taken_in(request, store, decoded, _ZID)
-    if not isinstance(outcome, Taken):
-        return outcome
-    return {"status": "success", "message": _message(request, "success")}
+    return await _taken_in(
+        request, store, decoded, _ZID,
+        lambda taken: Acknowledged("success", _message(request, "success")),
+    )  # fmt: skip
 
 
 async def plain(request: Request) -> Outcome:
@@ -62,25 +82,16 @@ async def plain(request: Request) -> Outcome:
         request.body, request.path["order_id"], store.currency, store.timezone, now,
         settings.order_skew_seconds * SECOND_US,
     )  # fmt: skip
-    outcome = await _taken_in(request, store, decoded, _source(request))
-    if not isinstance(outcome, Taken):
-        return outcome
-    order = outcome.order
-    return {
-        "status": "object",
-        "order": {
-            "order_id": order.order_key,
-            "customer_id": order.customer_id,
-            "status": outcome.status,
-            "points_earned": outcome.earned,
-            "points_kept": outcome.kept,
-            "points_redeemed": outcome.redeemed,
-            "points_returned": outcome.returned,
-            "needs_attention": order.troubles.split(),
-            "is_replay": outcome.is_replay,
-        },
-        "message": _message(request, "object"),
-    }
+
+    def answer(taken: Taken) -> OrderAnswer:
+        order = taken.order
+        shown = TakenOrder(
+            order.order_key, order.customer_id, taken.status, taken.earned, taken.kept,
+            taken.redeemed, taken.returned, order.troubles.split(), taken.is_replay,
+        )  # fmt: skip
+        return OrderAnswer("object", shown, _message(request, "object"))
+
+    return await _taken_in(request, store, decoded, _source(request), answer)
 
 
 async def unreadable(request: Request, refusal: Refusal) -> Refusal:
@@ -96,14 +107,18 @@ def _source(request: Request) -> str:
 
 
 async def _taken_in(
-    request: Request, store: Store, decoded: Decoded | BadOrder, source: str
-) -> Taken | Refusal | Invalid:
+    request: Request,
+    store: Store,
+    decoded: Decoded | BadOrder,
+    source: str,
+    answer: Callable[[Taken], Outcome],
+) -> Outcome:
     if isinstance(decoded, BadOrder):
         return await _kept(request, source, decoded)
     engine = request.engine
     settings, origin = engine.settings, request.caller.origin
 
-    def work(tx: Transaction) -> Taken:
+    def work(tx: Transaction) -> Outcome:
         now = engine.clock.now()
         (outcome,) = orders.take_in(
             tx,
@@ -116,10 +131,10 @@ async def _taken_in(
         )
         if isinstance(outcome, Refusal):
             raise _Refused(outcome)
-        return outcome
+        return answer(outcome)
 
     try:
-        return await engine.door.write("take in an order", work)
+        return await request.write("take in an order", work)
     except _Refused as refused:
         return await _kept(request, source, refused.refusal)
 
@@ -136,17 +151,16 @@ def _keep(
     """Keep what came, and say what is wrong; where no more can be kept, ask to send it again."""
     fields = refused.fields if isinstance(refused, BadOrder) else {}
     refusal = refused.refusal if isinstance(refused, BadOrder) else refused
-    english = {path: sentences[0] for path, sentences in fields.items()}
     is_kept = attention.keep_refused(
-        tx, request.caller.store_id, source, refusal.code, msgspec.json.encode(english).decode(),
+        tx, request.caller.store_id, source, refusal.code, msgspec.json.encode(fields).decode(),
         request.raw, request.engine.settings.orders_refused, request.engine.clock.now(),
     )  # fmt: skip
     if not is_kept:
         return refusals.SERVICE_UNAVAILABLE
     if not fields:
         return refusal
-    which = 1 if request.language == ARABIC else 0
-    return Invalid({_shown(path): [told[which]] for path, told in fields.items()}, refusal)
+    told = {_shown(path): [request.say(text)] for path, text in fields.items()}
+    return Invalid(told, refusal)
 
 
 def _shown(path: str) -> str:
@@ -168,6 +182,57 @@ def _is_another(request: Request, store: Store, named: str) -> bool:
     return other is not None and other.store_id != store.store_id
 
 
-def _message(request: Request, kind: str) -> dict[str, Any]:
-    name, description = _TEXTS[request.language]
-    return {"type": kind, "code": "MSG_POPUP_OK", "name": name, "description": description}
+def _message(request: Request, kind: str) -> Message:
+    return request.told(kind, "Order", "The order was received")
+
+
+_BAD_ORDER: Final = (
+    refusals.CURRENCY_MISMATCH, refusals.QUANTITY_INVALID, refusals.AMOUNT_INVALID,
+    refusals.TOTALS_MISMATCH, refusals.DATE_INVALID, refusals.EFFECTIVE_IN_FUTURE,
+    refusals.STATUS_UNKNOWN, refusals.RETURN_TOO_LARGE, refusals.POINTS_OUT_OF_RANGE,
+    refusals.ORDER_OF_ANOTHER_CUSTOMER, refusals.ORDER_TOO_LONG, refusals.BALANCE_TOO_LARGE,
+)  # fmt: skip
+_PLAIN: Final = (
+    Field("customer", "any", "The customer: id, and name, email, mobile, tags, level.", {"id": 1}),
+    Field("currency", "text", "The store's currency.", "SAR"),
+    Field(
+        "lines", "any",
+        "What was bought: id or product, quantity, unit_price without tax, and tax, discount and"
+        " returned for the whole line.",
+        [{"product": "a", "quantity": 2, "unit_price": "75", "tax": "22.50"}],
+    ),
+    Field("status", "text", "The order's status, such as new or delivered.", "new"),
+    Field("updated_at", "text", "When the order last changed.", "2026-03-01T09:00:00Z"),
+    Field("placed_at", "text", "When it was placed.", None, False),
+    Field("created_at", "text", "The same, under another name.", None, False),
+    Field("delivered_at", "text", "When it was delivered.", None, False),
+    Field("shipping", "any", "What shipping cost, or its amount and tax.", None, False),
+    Field("total", "amount", "What was paid; checked where it is sent.", None, False),
+    Field("channel", "text", "online or pos.", "online", False),
+    Field("cart_session_id", "text", "The cart that it was.", None, False),
+    Field("loyalty_redemption", "amount", "What points paid of it.", None, False),
+    Field("redeemed_points", "whole", "The points that paid.", None, False),
+)  # fmt: skip
+_ZID_ORDER: Final = (
+    Field("id", "any", "The order's number.", 39018292),
+    Field("order_status", "any", "The status, with its code.", {"code": "new"}),
+    Field("currency_code", "text", "The store's currency.", "SAR"),
+    Field("customer", "any", "The customer, with id.", {"id": 1}),
+    Field("products", "any", "The lines."),
+    Field("payment", "any", "The invoice.", None, False),
+    Field("order_total", "any", "What was paid.", None, False),
+    Field("created_at", "text", "When it was placed.", None, False),
+    Field("updated_at", "text", "When it last changed.", "2026-03-01 12:00:00"),
+)
+
+ROUTES: Final[tuple[Route, ...]] = (
+    Route("POST", "/v1/webhooks/orders/{store}", "source", "", from_zid,
+          "An order webhook as Zid sends it, under the store's own Basic pair.", _ZID_ORDER,
+          takes_more=True, answer=Acknowledged,
+          refusals=(*_BAD_ORDER, refusals.ORDER_OF_ANOTHER_STORE),
+          unreadable=unreadable, is_long=True),
+    Route("PUT", "/v1/managers/store/orders/{order_id}/loyalty", "manager", "orders.read_write",
+          plain, "A plain order of any shop, as it stands.", _PLAIN, takes_more=True,
+          answer=OrderAnswer, refusals=_BAD_ORDER,
+          unreadable=unreadable, is_long=True),
+)  # fmt: skip

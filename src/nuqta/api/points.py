@@ -10,7 +10,9 @@ Source: contract, decisions, section 1; design, performance.
 import logging
 import re
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
+
+import msgspec
 
 from nuqta import refusals
 from nuqta.engine.access.sessions import HOUR_US, note_use
@@ -23,11 +25,13 @@ from nuqta.refusals import Refusal
 from nuqta.storage.faults import StorageFault
 from nuqta.storage.rows import account_from
 from nuqta.storage.statements import statement
+from nuqta.web.fields import Field
 from nuqta.web.guard import TooMany, bearer, check_partner, check_session, only, token
 from nuqta.web.limiter import Limiter
 from nuqta.web.log import RequestLog
 from nuqta.web.negotiation import accepts_json, language
-from nuqta.web.replies import JSON, VARY, Reply, refused, request_id
+from nuqta.web.replies import JSON, VARY, Message, Reply, refused, request_id
+from nuqta.web.routes import Outcome, Request, Route
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -184,3 +188,35 @@ def _matches(known: bytes, etag: bytes) -> bool:
         return True
     tags = [tag.strip().removeprefix(b"W/") for tag in known.split(b",")]
     return tags == [b"*"] or etag in tags
+
+
+class CustomerPoints(msgspec.Struct, frozen=True):
+    """What the customer could spend at this instant, and what was spent so far; the misspellings
+    are the contract's."""
+
+    available_poitns: int
+    used_poitns: int
+
+
+class PointsAnswer(msgspec.Struct, frozen=True):
+    """The balance: what _BODY writes."""
+
+    status: Literal["success"]
+    points: CustomerPoints
+    message: Message
+
+
+async def in_front(request: Request) -> Outcome:
+    """Stands in the table; whoever asks is answered before it is looked up there."""
+    raise AssertionError(f"{PATH} is answered in front of the framework: {request}")
+
+
+_KNOWN: Final = Field(
+    "If-None-Match", "text", "The ETag of an answer that is known already.", '"1-120-30-en"', False
+)
+
+ROUTES: Final[tuple[Route, ...]] = (
+    Route("GET", PATH, "shopper", SCOPE, in_front,
+          "The available and the used points of the logged-in customer.", takes_more=True,
+          answer=PointsAnswer, headers=(_KNOWN,)),
+)  # fmt: skip

@@ -16,11 +16,12 @@ import msgspec
 
 from nuqta import refusals
 from nuqta.ledger.instants import Instant
-from nuqta.loyalty.customers import TAGS_MAX, checked_id
+from nuqta.loyalty.customers import checked_id
 from nuqta.loyalty.dates import parse_instant
 from nuqta.loyalty.money import MINOR_MAX, Minor, exact_amount, minor_of
 from nuqta.loyalty.orders import STATUSES, OrderEvent, checked_number
 from nuqta.refusals import Refusal
+from nuqta.texts import english
 
 LINES_MAX: Final = 1_000
 """The most lines that an order may have."""
@@ -36,132 +37,78 @@ T = TypeVar("T")
 
 
 class Fault(msgspec.Struct, frozen=True):
-    """What can be wrong with a field: the refusal that names its kind, and the field's sentence."""
+    """What can be wrong with a field: the refusal that names its kind, and the field's sentence,
+    in English."""
 
     refusal: Refusal
-    text_en: str
-    text_ar: str
+    text: str
 
 
-MISSING: Final = Fault(refusals.VALIDATION, "This field is required.", "هذا الحقل مطلوب.")
-UNKNOWN: Final = Fault(
-    refusals.VALIDATION, "There is no such field.", "لا يوجد حقل بهذا الاسم."
-)  # fmt: skip
-NOT_AN_OBJECT: Final = Fault(
-    refusals.VALIDATION, "Send an object with named fields.", "أرسل كائنا له حقول مسماة."
-)  # fmt: skip
+MISSING: Final = Fault(refusals.VALIDATION, english("This field is required."))
+UNKNOWN: Final = Fault(refusals.VALIDATION, english("There is no such field."))
+NOT_AN_OBJECT: Final = Fault(refusals.VALIDATION, english("Send an object with named fields."))
 BAD_TEXT: Final = Fault(
-    refusals.VALIDATION,
-    f"Send a text of 1 to {TEXT_LENGTH_MAX} characters without control characters.",
-    f"أرسل نصا من 1 إلى {TEXT_LENGTH_MAX} حرفا دون رموز تحكم.",
-)
+    refusals.VALIDATION, english("Send a text of 1 to 128 characters without control characters.")
+)  # fmt: skip
 BAD_NUMBER: Final = Fault(
-    refusals.VALIDATION,
-    "An order number has 1 to 64 letters, digits and . _ / # -.",
-    "يتكون رقم الطلب من 1 إلى 64 حرفا أو رقما أو الرموز . _ / # -.",
-)
-BAD_ID: Final = Fault(
-    refusals.VALIDATION,
-    "A customer id is a whole number from 1 on.",
-    "رقم العميل عدد صحيح يبدأ من 1.",
-)
+    refusals.VALIDATION, english("An order number has 1 to 64 letters, digits and . _ / # -.")
+)  # fmt: skip
+BAD_ID: Final = Fault(refusals.VALIDATION, english("A customer id is a whole number from 1 on."))
 BAD_NAME: Final = Fault(
-    refusals.VALIDATION,
-    "A name has 1 to 200 characters and no control characters.",
-    "يتكون الاسم من 1 إلى 200 حرف دون رموز تحكم.",
-)
-BAD_EMAIL: Final = Fault(
-    refusals.VALIDATION, "This is not an e-mail address.", "هذا ليس بريدا إلكترونيا صحيحا."
-)
+    refusals.VALIDATION, english("A name has 1 to 200 characters and no control characters.")
+)  # fmt: skip
+BAD_EMAIL: Final = Fault(refusals.VALIDATION, english("This is not an e-mail address."))
 BAD_MOBILE: Final = Fault(
-    refusals.VALIDATION,
-    "This is not a mobile number with its country code.",
-    "هذا ليس رقم جوال مع رمز الدولة.",
-)
-BAD_TAGS: Final = Fault(
-    refusals.VALIDATION,
-    f"Send a list of at most {TAGS_MAX} texts.",
-    f"أرسل قائمة فيها {TAGS_MAX} نص على الأكثر.",
-)
-BAD_LINES: Final = Fault(
-    refusals.VALIDATION,
-    f"Send a list of 1 to {LINES_MAX} lines.",
-    f"أرسل قائمة من 1 إلى {LINES_MAX} بند.",
-)
+    refusals.VALIDATION, english("This is not a mobile number with its country code.")
+)  # fmt: skip
+BAD_TAGS: Final = Fault(refusals.VALIDATION, english("Send a list of at most 100 texts."))
+BAD_LINES: Final = Fault(refusals.VALIDATION, english("Send a list of 1 to 1000 lines."))
 LINE_TWICE: Final = Fault(
-    refusals.VALIDATION,
-    "Another line has the same name: give each line an id of its own.",
-    "يوجد بند آخر بالاسم نفسه: أعط كل بند معرفا خاصا به.",
-)
-BAD_CHANNEL: Final = Fault(
-    refusals.VALIDATION, "A channel is online or pos.", "القناة هي online أو pos."
-)
+    refusals.VALIDATION, english("Another line has the same name: give each line an id of its own.")
+)  # fmt: skip
+BAD_CHANNEL: Final = Fault(refusals.VALIDATION, english("A channel is online or pos."))
 BAD_CURRENCY: Final = Fault(
-    refusals.CURRENCY_MISMATCH, "This is not the store's currency.", "هذه ليست عملة المتجر."
-)
+    refusals.CURRENCY_MISMATCH, english("This is not the store's currency.")
+)  # fmt: skip
 BAD_QUANTITY: Final = Fault(
-    refusals.QUANTITY_INVALID,
-    f"A quantity is a whole number from 1 to {QUANTITY_MAX}.",
-    f"الكمية عدد صحيح من 1 إلى {QUANTITY_MAX}.",
-)
+    refusals.QUANTITY_INVALID, english("A quantity is a whole number from 1 to 1000000000.")
+)  # fmt: skip
 BAD_RETURNED: Final = Fault(
-    refusals.QUANTITY_INVALID,
-    "A returned quantity is a whole number from 0 on.",
-    "الكمية المرتجعة عدد صحيح يبدأ من 0.",
-)
+    refusals.QUANTITY_INVALID, english("A returned quantity is a whole number from 0 on.")
+)  # fmt: skip
 RETURNED_TOO_MANY: Final = Fault(
-    refusals.RETURN_TOO_LARGE,
-    "More was returned than was bought.",
-    "الكمية المرتجعة أكبر من الكمية المشتراة.",
-)
+    refusals.RETURN_TOO_LARGE, english("More was returned than was bought.")
+)  # fmt: skip
 BAD_POINTS: Final = Fault(
-    refusals.POINTS_OUT_OF_RANGE,
-    "Points are a whole number from 0 to 1000000000000.",
-    "النقاط عدد صحيح من 0 إلى 1000000000000.",
-)
+    refusals.POINTS_OUT_OF_RANGE, english("Points are a whole number from 0 to 1000000000000.")
+)  # fmt: skip
 BAD_AMOUNT: Final = Fault(
     refusals.AMOUNT_INVALID,
-    "Send a plain decimal amount of 0 or more, within this server's limits.",
-    "أرسل مبلغا عشريا من 0 فأكثر ضمن حدود هذا الخادم.",
+    english("Send a plain decimal amount of 0 or more, within this server's limits."),
 )
 DISCOUNT_TOO_LARGE: Final = Fault(
-    refusals.TOTALS_MISMATCH,
-    "The discount is larger than what the line costs.",
-    "الخصم أكبر من قيمة البند.",
-)
+    refusals.TOTALS_MISMATCH, english("The discount is larger than what the line costs.")
+)  # fmt: skip
 REDEMPTION_TOO_LARGE: Final = Fault(
-    refusals.TOTALS_MISMATCH,
-    "The points paid more than the order costs.",
-    "المدفوع بالنقاط أكبر من قيمة الطلب.",
-)
+    refusals.TOTALS_MISMATCH, english("The points paid more than the order costs.")
+)  # fmt: skip
 BAD_TOTAL: Final = Fault(
     refusals.TOTALS_MISMATCH,
-    "The total is not the sum of the lines and shipping, less what points paid.",
-    "المجموع لا يساوي البنود والشحن ناقصا المدفوع بالنقاط.",
+    english("The total is not the sum of the lines and shipping, less what points paid."),
 )
 BAD_DATE: Final = Fault(
-    refusals.DATE_INVALID,
-    "Send a date from 1970 on, such as 2026-11-23T10:30:00Z.",
-    "أرسل تاريخا منذ عام 1970 مثل 2026-11-23T10:30:00Z.",
-)
-IN_FUTURE: Final = Fault(
-    refusals.EFFECTIVE_IN_FUTURE, "This date has not come yet.", "هذا التاريخ لم يحن بعد."
-)
+    refusals.DATE_INVALID, english("Send a date from 1970 on, such as 2026-11-23T10:30:00Z.")
+)  # fmt: skip
+IN_FUTURE: Final = Fault(refusals.EFFECTIVE_IN_FUTURE, english("This date has not come yet."))
 PLACED_TOO_LATE: Final = Fault(
-    refusals.DATE_INVALID,
-    "An order cannot be placed after its last change.",
-    "لا يمكن إنشاء الطلب بعد آخر تغيير عليه.",
-)
+    refusals.DATE_INVALID, english("An order cannot be placed after its last change.")
+)  # fmt: skip
 DELIVERED_TOO_EARLY: Final = Fault(
-    refusals.DATE_INVALID,
-    "An order cannot be delivered before it was placed.",
-    "لا يمكن توصيل الطلب قبل إنشائه.",
-)
+    refusals.DATE_INVALID, english("An order cannot be delivered before it was placed.")
+)  # fmt: skip
 BAD_STATUS: Final = Fault(
-    refusals.STATUS_UNKNOWN,
-    "This is not a status of an order, such as new or delivered.",
-    "هذه ليست حالة طلب مثل new أو delivered.",
-)
+    refusals.STATUS_UNKNOWN, english("This is not a status of an order, such as new or delivered.")
+)  # fmt: skip
 
 
 class CustomerFacts(msgspec.Struct, frozen=True):
@@ -188,13 +135,13 @@ class Decoded(msgspec.Struct, frozen=True):
 
 
 class BadOrder(msgspec.Struct, frozen=True):
-    """An order's body that cannot be: its sentences, (English, Arabic), by the path of the field.
+    """An order's body that cannot be: its sentences, in English, by the path of the field.
 
     `refusal` names the kind of fault where all faults are of one kind, and is VALIDATION otherwise.
     """
 
     refusal: Refusal
-    fields: dict[str, tuple[str, str]]
+    fields: dict[str, str]
 
 
 def squeezed(text: str) -> str:
@@ -249,7 +196,7 @@ class Reading:
         kinds = {fault.refusal for fault in self._faults.values()}
         return BadOrder(
             kinds.pop() if len(kinds) == 1 else refusals.VALIDATION,
-            {path: (fault.text_en, fault.text_ar) for path, fault in self._faults.items()},
+            {path: fault.text for path, fault in self._faults.items()},
         )
 
     # -- the kinds of fields; `value` is what was sent, None where nothing was --

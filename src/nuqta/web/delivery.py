@@ -19,13 +19,11 @@ import msgspec
 
 from nuqta.engine.access.sessions import Address
 from nuqta.settings import Settings
-from nuqta.texts import ARABIC
+from nuqta.texts import english, say
 
 _log = logging.getLogger("nuqta.delivery")
-_TEXTS: Final = {
-    "en": ("Your sign-in code", "Your sign-in code is {code}. It is valid for {minutes} minutes."),
-    ARABIC: ("رمز تسجيل الدخول", "رمز تسجيل الدخول هو {code}، وهو صالح لمدة {minutes} دقائق."),
-}
+_SUBJECT: Final = english("Your sign-in code")
+_TEXT: Final = english("Your sign-in code is {code}. It is valid for {minutes} minutes.")
 
 
 class Letter(msgspec.Struct, frozen=True):
@@ -65,9 +63,9 @@ class Courier:
 
     def hand(self, address: Address, code: str, language: str) -> None:
         """Take a code for delivery; where too many wait already it is dropped, with a line."""
-        subject, text = _TEXTS[language]
         minutes = max(1, self._settings.code_seconds // 60)
-        letter = Letter(address, code, subject, text.format(code=code, minutes=minutes), language)
+        text = say(_TEXT, language, code=code, minutes=minutes)
+        letter = Letter(address, code, say(_SUBJECT, language), text, language)
         try:
             self._waiting.put_nowait(letter)
         except asyncio.QueueFull:

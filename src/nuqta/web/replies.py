@@ -55,6 +55,13 @@ class Message(msgspec.Struct, frozen=True):
     description: str | None = None
 
 
+class Acknowledged(msgspec.Struct, frozen=True):
+    """An answer that says no more than that it is done: `status` is object or success."""
+
+    status: str
+    message: Message
+
+
 def answered(
     body: dict[str, Any] | msgspec.Struct, language: str, request: bytes, status: int = 200
 ) -> Reply:

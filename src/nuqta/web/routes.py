@@ -41,6 +41,13 @@ class Page(msgspec.Struct, frozen=True):
     headers: tuple[tuple[bytes, bytes], ...] = ()
 
 
+class Paper(msgspec.Struct, frozen=True):
+    """What a page answers, for the description: the content type of each status, "" where there is
+    no body."""
+
+    kinds: dict[int, str]
+
+
 Answer: TypeAlias = dict[str, Any] | msgspec.Struct
 """What becomes the JSON body of an answer."""
 Outcome: TypeAlias = Answer | Refusal | Invalid | Page | Kept
@@ -130,11 +137,12 @@ class Route(msgspec.Struct, frozen=True):
 
     `fields` are what a body may hold, `queries` what a query may; a route that `takes_more` ignores
     whatever else is sent, as Zid's do, where clients send more than is asked for; on any other, a
-    name that it does not know is refused. `answer` is the type of a good answer and `refusals` are
-    those that its handler may give, beyond what every route of its kind may; they are what the
-    description of the API is made from. `paced_by` are fields by whose value the route's pace is
-    counted, where no token says whose it is. `unreadable` is told of a body that cannot be decoded,
-    and may have another answer to it. A body that `is_long` has a limit of its own, ORDER_BYTES.
+    name that it does not know is refused. `answer` is the type of a good answer (a page has a
+    Paper), `refusals` are those that its handler may give, beyond what every route of its kind may,
+    and `headers` those that it reads beside the credentials; they are what the description of the
+    API is made from. `paced_by` are fields by whose value the route's pace is counted, where no
+    token says whose it is. `unreadable` is told of a body that cannot be decoded, and may have
+    another answer to it. A body that `is_long` has a limit of its own, ORDER_BYTES.
     """
 
     method: str
@@ -151,6 +159,7 @@ class Route(msgspec.Struct, frozen=True):
     paced_by: tuple[str, ...] = ()
     unreadable: "Unreadable | None" = None
     is_long: bool = False
+    headers: tuple[Field, ...] = ()
 
     @property
     def is_write(self) -> bool:

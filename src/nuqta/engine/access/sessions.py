@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 
 from nuqta import refusals
-from nuqta.engine.access.tokens import CUSTOMER, Keyring
+from nuqta.engine.access.tokens import CUSTOMER, SEED, Keyring
 from nuqta.engine.customers import directory_key, find_by
 from nuqta.ledger.account import dkey_of
 from nuqta.ledger.instants import SECOND_US, Instant
@@ -36,11 +36,15 @@ _NOBODY: Final = 0
 
 
 class Session(msgspec.Struct, frozen=True):
-    """A token, shown once, and the latest instant at which it may still serve if it is used."""
+    """A token, shown once, and the latest instant at which it may still serve if it is used.
+
+    `kept` may be kept in its place: the token itself where the call that opened it has no key.
+    """
 
     token: str
     customer_id: int
     expires_at: Instant
+    kept: str
 
 
 class Address(msgspec.Struct, frozen=True):
@@ -58,20 +62,28 @@ def open_session(
     customer_id: int,
     now: Instant,
     by: str,
+    key: str | None = None,
 ) -> Session:
-    """Sign a known customer in; where the customer has too many sessions, the oldest end."""
+    """Sign a known customer in; where the customer has too many sessions, the oldest end.
+
+    Under a `key`, the call's Idempotency-Key, the token grows from what is kept of the answer, so
+    that a repetition is told the same token, which stands nowhere.
+    """
     dkey = dkey_of(store_id, customer_id)
     open_digests = tx.rows(_DIGESTS, dkey=dkey, customer_id=customer_id)
     for (digest,) in open_digests[: max(0, len(open_digests) - settings.sessions_per_customer + 1)]:
         tx.run(_CLOSE, dkey=dkey, digest=digest)
-    token = keyring.mint(CUSTOMER, dkey)
+    token = kept = keyring.mint(CUSTOMER, dkey)
+    if key is not None:
+        kept = keyring.mint(SEED, dkey)
+        token = keyring.grown(kept, CUSTOMER, key)
     latest = now + settings.session_hours * HOUR_US
     ends_at = min(now + settings.session_idle_hours * HOUR_US, latest)
     tx.run(
         _OPEN, dkey=dkey, digest=keyring.digest(token), customer_id=customer_id, opened_by=by,
         created_at=now, used_at=now, ends_at=ends_at, ends_at_latest=latest,
     )  # fmt: skip
-    return Session(token, customer_id, ends_at)
+    return Session(token, customer_id, ends_at, kept)
 
 
 def close_session(tx: Transaction, dkey: int, digest: bytes) -> bool:
@@ -149,8 +161,12 @@ def verify_code(
     code: str,
     now: Instant,
     by: str,
+    call_key: str | None = None,
 ) -> Session | Refusal:
-    """Open a session for the right code, once. All else is one refusal, and costs a try."""
+    """Open a session for the right code, once. All else is one refusal, and costs a try.
+
+    `call_key` is the call's Idempotency-Key, as `open_session` takes it.
+    """
     dkey, key, kept = _kept(tx, keyring, store_id, address)
     if kept is None or kept.tries_left <= 0 or kept.ends_at <= now:
         return refusals.CODE_INVALID
@@ -159,7 +175,7 @@ def verify_code(
     tx.run(_SPEND_TRY, dkey=dkey, address=key, tries_left=0 if is_served else kept.tries_left - 1)
     if not is_served:
         return refusals.CODE_INVALID
-    return open_session(tx, keyring, settings, store_id, kept.customer_id, now, by)
+    return open_session(tx, keyring, settings, store_id, kept.customer_id, now, by, call_key)
 
 
 def _kept(

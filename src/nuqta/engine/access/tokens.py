@@ -19,6 +19,8 @@ PARTNER: Final = "nqp"
 MANAGER: Final = "nqm"
 CUSTOMER: Final = "nqc"
 ORDERS: Final = "nqo"
+SEED: Final = "seed"
+"""Stands in a kept answer for the prefix of a token, which is made from the text and a key."""
 NO_DKEY: Final = -1
 """Where a text names no shard: a dkey that no row has, so that looking it up costs the same."""
 
@@ -42,6 +44,14 @@ class Keyring:
         """A new token of that kind; its digest is what may be kept."""
         shard = "" if dkey is None else f"{dkey:x}_"
         return f"{prefix}_{self._newest_id}_{shard}{secrets.token_hex(32)}"
+
+    def grown(self, seed: str, prefix: str, key: str) -> str:
+        """The token that stands for a seed, which may be kept: whoever reads it and has no digest
+        key cannot make the token. `key` is the call's Idempotency-Key."""
+        head, digits = seed.removeprefix(SEED).rsplit("_", 1)
+        state = self._states.get(head[1:9], self._newest).copy()
+        state.update("\x00".join(("seed", head, digits, key)).encode("utf-8", "surrogatepass"))
+        return f"{prefix}{head}_{state.hexdigest()}"
 
     def digest(self, token: str) -> bytes:
         """32 bytes that stand for the token; for any text, whatever it is."""
