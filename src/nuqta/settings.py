@@ -42,6 +42,8 @@ TABLE: Final = (
             " 0 turns this and the shoppers' limit off.", 0, 1_000_000),
     Setting("RATE_LIMIT_SHOPPER", 60, "Requests a minute of one customer token of an application on"
             " a store; 0 turns it off.", 0, 1_000_000),
+    Setting("RATE_LIMIT_ADDRESS", 60, "Requests a minute of one address on what anybody may ask;"
+            " 0 is off.", 0, 1_000_000),
     Setting("RATE_LIMIT_TRACKED", 100_000, "Callers whose pace is remembered at a time.",
             1_000, 10_000_000),
     Setting("SESSION_IDLE_HOURS", 720, "Hours after which an unused customer token ends.",
@@ -126,6 +128,7 @@ class Settings:
     secret: str
     rate_limit: int
     rate_limit_shopper: int
+    rate_limit_address: int
     rate_limit_tracked: int
     session_idle_hours: int
     session_hours: int
@@ -179,4 +182,4 @@ class Settings:
             value = row.default if text is None else row.read(text)
             setattr(self, row.name.lower(), value)
         if self.rate_limit == 0:
-            self.rate_limit_shopper = 0
+            self.rate_limit_shopper = self.rate_limit_address = 0
