@@ -100,6 +100,8 @@ TABLE: Final = (
     Setting("BATCH", 512, "Commands that one commit may carry.", 1, 10_000),
     Setting("QUEUE", 10_000, "Commands that may wait for the door; more are answered 503.",
             1, 1_000_000),
+    Setting("HISTORY_LINES", 1_000, "Lines of a customer's history that one answer carries, the"
+            " latest first.", 10, 100_000),
     Setting("REPLY_HOURS", 168, "Hours for which the answer to a call with an Idempotency-Key is"
             " kept for its repetition.", 1, 8_760),
     Setting("LOCK_SECONDS", 10, "Seconds to wait for another process's write lock.", 1, 600),
@@ -163,6 +165,7 @@ class Settings:
     methods_per_store: int
     batch: int
     queue: int
+    history_lines: int
     reply_hours: int
     lock_seconds: int
     check_mebibytes: int

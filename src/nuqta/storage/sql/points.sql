@@ -163,3 +163,7 @@ SELECT dkey, customer_id, version, recorded_at, next_change_at, lots, pending, a
        issued, redeemed, expired, cancelled, adjusted_in, adjusted_out, forgiven, events, crc
 FROM accounts
 WHERE next_change_at <= :now AND dkey >= :dkey_from AND dkey < :dkey_until;
+
+-- name: notes
+-- The words beside an account's transfers.
+SELECT version, reason FROM notes WHERE dkey = :dkey AND customer_id = :customer_id;
