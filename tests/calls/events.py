@@ -25,7 +25,7 @@ def webhook(house: House) -> int:
 
 def _read(house: House) -> Call:
     world = house.world
-    world.earn(world.aisha, 30, order="1001", expire_days=365)
+    world.earn(world.aisha, 30, order="2001", expire_days=365)
     store_id = world.riyadh.store_id
     world.engine.door.write_now("place", lambda tx: events.place_all(tx, store_id))
     return Call("/v1/managers/loyalty-program/events?limit=1")

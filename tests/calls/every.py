@@ -32,7 +32,7 @@ def makers() -> dict[str, Maker]:
     """Every call there is, by "METHOD /path"."""
     found: dict[str, Maker] = {}
     for module in pkgutil.iter_modules([str(Path(__file__).parent)]):
-        if module.name != "every":
+        if module.name not in ("every", "callers"):
             found.update(import_module(f"tests.calls.{module.name}").CALLS)
     return found
 

@@ -17,15 +17,9 @@ from nuqta.api.routes import TABLE
 from nuqta.refusals import BY_CODE
 from nuqta.web.fields import Field
 from nuqta.web.routes import Outcome, Request, Route
-from tests.http.server import Answer, House, open_house
+from tests.http.server import Answer, House
 
 METHODS = ("get", "post", "put", "delete", "patch")
-
-
-@pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    with open_house(tmp_path_factory.mktemp("house")) as one:
-        yield one
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,6 @@ in it as fixed words; the world's clock stands still.
 
 import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlsplit
@@ -20,9 +19,8 @@ from nuqta.api.described.examples import FILE, Example
 from nuqta.api.described.schemas import is_page, key_of
 from nuqta.api.routes import TABLE
 from nuqta.web.routes import Route, pattern_of
-from tests.calls.every import call_of
-from tests.http.server import House, open_house
-from tests.http.test_access import right
+from tests.calls.callers import good, send
+from tests.http.server import House
 
 PATH: Final = Path(str(described.__file__)).with_name(FILE)
 IS_WRITING: Final = os.environ.get("NUQTA_UPDATE_SNAPSHOTS") == "1"
@@ -33,13 +31,6 @@ CURSOR: Final = re.compile(r"A[A-Za-z0-9_-]{90,}")
 NUMBER: Final = re.compile(r"(?<![0-9.])[0-9]{13,16}(?![0-9.])")
 CHANCE_LEAST: Final = 2**40
 """Ids by chance begin here, and nothing else in an example comes so far."""
-
-
-@pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    """A house of the call's own, so that an example does not hang on the others."""
-    with open_house(tmp_path) as one:
-        yield one
 
 
 class Fixed:
@@ -77,8 +68,8 @@ class Fixed:
 
 def example_of(route: Route, house: House) -> Example:
     """The route's good call, sent now, and what came back."""
-    call = call_of(route, house)
-    answer = house.send(route.method, call.path, {**call.headers, **right(house, route)}, call.body)
+    call, headers = good(house, route)
+    answer = send(house, route, call, headers)
     fixed = Fixed()
     url = urlsplit(fixed.text(call.path))
     match = pattern_of(route.path).fullmatch(url.path)
@@ -106,8 +97,8 @@ def write(examples: dict[str, Example]) -> None:
 
 
 @pytest.mark.parametrize("route", TABLE, ids=key_of)
-def test_an_example_is_what_is_answered(house: House, route: Route) -> None:
-    found = example_of(route, house)
+def test_an_example_is_what_is_answered(alone: House, route: Route) -> None:
+    found = example_of(route, alone)
     if IS_WRITING:
         write({**stored(), key_of(route): found})
     assert found.status < 400, found.answer

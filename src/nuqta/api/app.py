@@ -21,7 +21,7 @@ from nuqta.engine.engine import Engine
 from nuqta.engine.replies import Kept
 from nuqta.refusals import Refusal
 from nuqta.storage.faults import StorageFault
-from nuqta.texts import english
+from nuqta.texts import arabic, english
 from nuqta.web.bodies import decoded, queried
 from nuqta.web.delivery import Courier
 from nuqta.web.fields import unknown
@@ -61,6 +61,7 @@ class App:
         self._points = PointsRoute(engine, shoppers, self._log)
         self.in_front = self._points.in_front
         self._courier = Courier(settings)
+        arabic()  # read before anything is served, and not in the middle of a first answer
         self._framework = self._build()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -5,7 +5,7 @@ The balance stands first, and its callable in front of the framework.
 
 from typing import Final
 
-from nuqta.api import cart, events, login, orders, points
+from nuqta.api import cart, cashback, events, login, orders, points, redemption
 from nuqta.api.described import pages
 from nuqta.web.routes import Route
 
@@ -14,6 +14,8 @@ TABLE: Final[tuple[Route, ...]] = (
     *login.ROUTES,
     *orders.ROUTES,
     *cart.ROUTES,
+    *cashback.ROUTES,
+    *redemption.ROUTES,
     *events.ROUTES,
     *pages.ROUTES,
 )

@@ -89,6 +89,14 @@ def find(tx: Transaction, text: str) -> Store | None:
     return tx.one(_STORE, Store, store_id=store_id, store_uuid=store_uuid)
 
 
+def known(tx: Transaction, store_id: int) -> Store:
+    """The store of a caller who has proved to be of it."""
+    found = tx.one(_STORE, Store, store_id=store_id, store_uuid=None)
+    if found is None:
+        raise LookupError(f"store {store_id} proved itself and is gone")
+    return found
+
+
 def every(tx: Transaction) -> list[tuple[Store, list[str]]]:
     """Every store, the oldest first, with its domains."""
     domains: dict[int, list[str]] = {}

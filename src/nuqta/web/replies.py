@@ -33,7 +33,7 @@ BASIC: Final = b'Basic realm="orders", charset="UTF-8"'
 _NO_STORE: Final = (b"cache-control", b"no-store")
 _REPLAYED: Final = (b"idempotent-replayed", b"true")
 JSON: Final = (b"content-type", b"application/json")
-encode = msgspec.json.encode
+encode = msgspec.json.Encoder(decimal_format="number").encode
 _SANE_ID = re.compile(rb"(?!nq[a-z]_)[A-Za-z0-9._:-]{1,128}")  # a token is none: ids are logged
 _process = secrets.token_hex(6)
 _numbers = count(1)
