@@ -42,6 +42,8 @@ TABLE: Final = (
             " 0 turns this and the shoppers' limit off.", 0, 1_000_000),
     Setting("RATE_LIMIT_SHOPPER", 60, "Requests a minute of one customer token of an application on"
             " a store; 0 turns it off.", 0, 1_000_000),
+    Setting("RATE_LIMIT_ADDRESS", 60, "Requests a minute of one address on what anybody may ask;"
+            " 0 is off.", 0, 1_000_000),
     Setting("RATE_LIMIT_TRACKED", 100_000, "Callers whose pace is remembered at a time.",
             1_000, 10_000_000),
     Setting("SESSION_IDLE_HOURS", 720, "Hours after which an unused customer token ends.",
@@ -98,6 +100,8 @@ TABLE: Final = (
     Setting("BATCH", 512, "Commands that one commit may carry.", 1, 10_000),
     Setting("QUEUE", 10_000, "Commands that may wait for the door; more are answered 503.",
             1, 1_000_000),
+    Setting("HISTORY_LINES", 1_000, "Lines of a customer's history that one answer carries, the"
+            " latest first.", 10, 100_000),
     Setting("REPLY_HOURS", 168, "Hours for which the answer to a call with an Idempotency-Key is"
             " kept for its repetition.", 1, 8_760),
     Setting("LOCK_SECONDS", 10, "Seconds to wait for another process's write lock.", 1, 600),
@@ -126,6 +130,7 @@ class Settings:
     secret: str
     rate_limit: int
     rate_limit_shopper: int
+    rate_limit_address: int
     rate_limit_tracked: int
     session_idle_hours: int
     session_hours: int
@@ -160,6 +165,7 @@ class Settings:
     methods_per_store: int
     batch: int
     queue: int
+    history_lines: int
     reply_hours: int
     lock_seconds: int
     check_mebibytes: int
@@ -179,4 +185,4 @@ class Settings:
             value = row.default if text is None else row.read(text)
             setattr(self, row.name.lower(), value)
         if self.rate_limit == 0:
-            self.rate_limit_shopper = 0
+            self.rate_limit_shopper = self.rate_limit_address = 0

@@ -256,11 +256,14 @@ SOURCE: dict[str, tuple[Case, int, str]] = {
     "replaced pair": (replaced_pair, 401, "ERROR_AUTHORIZATION_INVALID"),
     "revoked pair": (revoked_pair, 401, "ERROR_AUTHORIZATION_INVALID"),
 }
-BY_WHO = {
+BY_WHO: dict[str, dict[str, tuple[Case, int, str]]] = {
     "manager": PARTNER | MANAGER,
     "partner": PARTNER,
     "shopper": PARTNER | SHOPPER,
     "source": SOURCE,
+    "public": {
+        "unknown store": (lambda house, route: {}, 404, "ERROR_STORE_NOT_FOUND"),
+    },
     "page": {},
 }
 PAGES = frozenset({"GET /openapi.json", "GET /docs"})
@@ -277,6 +280,8 @@ def test_who_may_not(request: pytest.FixtureRequest, route: Route, name: str) ->
     case, status, code = BY_WHO[route.who][name]
     house: House = request.getfixturevalue("alone" if "expired" in name else "house")
     sent = call(house, route, case(house, route))
+    if name == "unknown store":
+        sent = (*sent[:1], sent[1].replace(str(house.world.riyadh.store_id), "404"), *sent[2:])
     methods = [route.method, *(["HEAD"] if route.method == "GET" else [])]
     with watching(house) as commits:
         for method in methods:

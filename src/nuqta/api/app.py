@@ -57,7 +57,8 @@ class App:
         managers = Limiter(settings.rate_limit, settings.rate_limit_tracked)
         self._engine = engine
         self._log = RequestLog(settings.log_reads)
-        self._guard = Guard(engine, managers, shoppers)
+        addresses = Limiter(settings.rate_limit_address, settings.rate_limit_tracked)
+        self._guard = Guard(engine, managers, shoppers, addresses)
         self._points = PointsRoute(engine, shoppers, self._log)
         self.in_front = self._points.in_front
         self._courier = Courier(settings)
@@ -164,7 +165,7 @@ class App:
     ) -> Outcome | TooMany:
         """What becomes of a request for a known route: guard, negotiation, body, pace, handler."""
         path = {name: value or "" for name, value in (request.route_values or {}).items()}
-        caller, shopper = self._who(route, headers, path)
+        caller, shopper = self._who(route, headers, path, request)
         if not isinstance(caller, Caller):
             return caller
         if route.who != "page" and not accepts_json(headers.get(b"accept")):
@@ -195,12 +196,18 @@ class App:
         return await route.handler(replace(asked, body=body, query=query))
 
     def _who(
-        self, route: Route, headers: dict[bytes, bytes], path: dict[str, str]
+        self,
+        route: Route,
+        headers: dict[bytes, bytes],
+        path: dict[str, str],
+        request: HttpRequest,
     ) -> tuple[Caller | Refusal | TooMany, Shopper | None]:
         if route.who == "page":
             return NOBODY, None
         if route.who == "manager":
             return self._guard.manager(headers, route.scope), None
+        if route.who == "public":
+            return self._guard.anybody(path["store"], request.client_ip), None
         if route.who == "source":
             return self._guard.source(headers, path["store"]), None
         caller = self._guard.partner(

@@ -5,7 +5,18 @@ The balance stands first, and its callable in front of the framework.
 
 from typing import Final
 
-from nuqta.api import cart, cashback, events, login, orders, points, redemption
+from nuqta.api import (
+    cart,
+    cashback,
+    events,
+    history,
+    info,
+    login,
+    orders,
+    points,
+    program,
+    redemption,
+)
 from nuqta.api.described import pages
 from nuqta.web.routes import Route
 
@@ -14,8 +25,11 @@ TABLE: Final[tuple[Route, ...]] = (
     *login.ROUTES,
     *orders.ROUTES,
     *cart.ROUTES,
+    *history.ROUTES,
+    *program.ROUTES,
     *cashback.ROUTES,
     *redemption.ROUTES,
+    *info.ROUTES,
     *events.ROUTES,
     *pages.ROUTES,
 )

@@ -10,7 +10,7 @@ from nuqta import refusals
 from nuqta.engine.ids import new_id
 from nuqta.ledger.instants import POINTS_MAX, Instant, Points
 from nuqta.loyalty import program as programs
-from nuqta.loyalty.cashback import Rule
+from nuqta.loyalty.cashback import Rule, best
 from nuqta.loyalty.customers import checked_name, checked_tag, tags_text
 from nuqta.loyalty.dates import zone_of
 from nuqta.loyalty.money import MINOR_MAX, Minor, decimals_of, is_currency
@@ -158,6 +158,11 @@ def rule_for(tx: Transaction, store_id: int, channel: str) -> Rule | None:
     """The active rule of a channel that is for everybody: the oldest, where there are several."""
     everybody = [rule for rule in rules_of(tx, store_id) if not rule.limited_to and not rule.level]
     return next((rule for rule in everybody if rule.channel == channel and rule.is_active), None)
+
+
+def best_rule_for_all(tx: Transaction, store_id: int) -> Rule | None:
+    """The active online rule that rewards most, of those that are for everybody."""
+    return best(rules_of(tx, store_id), "online", frozenset(), "")
 
 
 class ProgramWish(msgspec.Struct, frozen=True):

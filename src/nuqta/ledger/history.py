@@ -48,12 +48,20 @@ def at(
 
     `version` stays that of the books: what is applied here is not booked yet.
     """
+    return settled(account, open_lots, live_holds, clock)[0]
+
+
+def settled(
+    account: Account, open_lots: Iterable[Lot], live_holds: Iterable[Hold], clock: Instant
+) -> tuple[Account, list[Transfer], dict[int, Lot]]:
+    """As `at`, with the transfers that time has brought and the open lots as they then are."""
     now = max(clock, account.recorded_at)
     if now < account.next_change_at:
-        return account
+        return account, [], {}
     books = Books(account, open_lots, live_holds)
     books.settle(now)
-    return msgspec.structs.replace(books.after(), version=account.version, events=account.events)
+    after = msgspec.structs.replace(books.after(), version=account.version, events=account.events)
+    return after, books.transfers, books.lots
 
 
 def rebuild(

@@ -16,7 +16,7 @@ from nuqta.engine.access import credentials
 from nuqta.engine.access.partners import granted
 from nuqta.engine.access.tokens import NO_DKEY, dkey_in
 from nuqta.engine.engine import Engine
-from nuqta.engine.stores import named
+from nuqta.engine.stores import find, named
 from nuqta.ledger.account import store_of
 from nuqta.ledger.instants import Instant
 from nuqta.refusals import Refusal
@@ -130,10 +130,13 @@ def check_session(
 class Guard:
     """The checks of every route but the balance, which makes them on its own statement."""
 
-    def __init__(self, engine: Engine, managers: Limiter, shoppers: Limiter) -> None:
+    def __init__(
+        self, engine: Engine, managers: Limiter, shoppers: Limiter, addresses: Limiter
+    ) -> None:
         self._engine = engine
         self._managers = managers
         self._shoppers = shoppers
+        self._addresses = addresses
 
     def manager(self, headers: dict[bytes, bytes], scope: str) -> Caller | Refusal | TooMany:
         """A partner with the manager token of a store; the token says which store.
@@ -207,6 +210,15 @@ class Guard:
         engine = self._engine
         store_id = credentials.store_of(engine.vault.reader(), engine.keyring, store, header)
         return refusals.AUTHORIZATION_INVALID if store_id is None else Caller(None, store_id)
+
+    def anybody(self, store: str, address: str) -> Caller | Refusal | TooMany:
+        """Whoever asks about the store that the path names, paced by their address. Raises
+        StorageFault."""
+        found = find(self._engine.vault.reader(), store)
+        if found is None:
+            return refusals.STORE_NOT_FOUND
+        wait_s = self._addresses.wait_s(address)
+        return TooMany(wait_s) if wait_s else Caller(None, found.store_id)
 
     def pace(self, caller: Caller, whose: object) -> TooMany | None:
         """Count one request of a shopper, known by a token's digest or by an address."""

@@ -150,3 +150,20 @@ FROM lots WHERE dkey = :dkey AND customer_id = :customer_id AND lot = :lot;
 -- name: note
 -- The words beside a transfer.
 SELECT reason FROM notes WHERE dkey = :dkey AND customer_id = :customer_id AND version = :version;
+
+-- name: totals
+-- store-wide: what all accounts of a store have together, as booked.
+SELECT sum(issued + adjusted_in - cancelled), sum(redeemed), sum(pending),
+       sum(CASE WHEN pending + available + held > 0 THEN 1 ELSE 0 END)
+FROM accounts WHERE dkey >= :dkey_from AND dkey < :dkey_until;
+
+-- name: due_of_store
+-- store-wide: the accounts of a store that time has changed since they were booked.
+SELECT dkey, customer_id, version, recorded_at, next_change_at, lots, pending, available, held, owed,
+       issued, redeemed, expired, cancelled, adjusted_in, adjusted_out, forgiven, events, crc
+FROM accounts
+WHERE next_change_at <= :now AND dkey >= :dkey_from AND dkey < :dkey_until;
+
+-- name: notes
+-- The words beside an account's transfers.
+SELECT version, reason FROM notes WHERE dkey = :dkey AND customer_id = :customer_id;
