@@ -279,7 +279,7 @@ def test_every_word_for_a_direction_in_a_form_and_in_json(
     ],
 )
 def test_what_is_not_done(
-    shop: Shop, changes: dict[str, object], refusal: refusals.Refusal, fields: list[str]
+    shop: Shop, changes: dict[str, Any], refusal: refusals.Refusal, fields: list[str]
 ) -> None:
     shop.world.adjust(shop.world.aisha, 100)
     answer = adjust(shop, **changes)
