@@ -16,7 +16,7 @@ DEV_STAMP := $(VENV)/.dev-stamp
 .DEFAULT_GOAL := help
 # A set-up that failed half-way leaves no stamp behind.
 .DELETE_ON_ERROR:
-.PHONY: help demo test check bench reference format lock clean
+.PHONY: help demo test fuzz check bench reference format lock clean
 
 help: ## List every task with a sentence.
 	@echo "make TASK, where TASK is one of:"
@@ -30,6 +30,9 @@ demo: $(RUN_STAMP) ## Start a server with a sample store and real orders, to loo
 test: $(DEV_STAMP) ## Run the whole test suite.
 	$(BIN)/python -m pytest
 
+fuzz: $(DEV_STAMP) ## Send the whole API odd and hostile calls, at length (NUQTA_FUZZ_EXAMPLES each).
+	NUQTA_FUZZ_EXAMPLES=$${NUQTA_FUZZ_EXAMPLES:-500} $(BIN)/python -m pytest -q tests/contract/test_fuzz.py
+
 check: $(DEV_STAMP) ## Check style, types, the direction of imports and the tidiness of the tree.
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -40,8 +43,9 @@ check: $(DEV_STAMP) ## Check style, types, the direction of imports and the tidi
 bench: $(DEV_STAMP) ## Measure requests and the ledger on this machine.
 	$(BIN)/python -m bench
 
-reference: $(DEV_STAMP) ## Write docs/reference anew from the tables in the code.
-	NUQTA_UPDATE_SNAPSHOTS=1 $(BIN)/python -m pytest -q tests/test_reference.py
+reference: $(DEV_STAMP) ## Write docs/reference and the API's examples anew from the code.
+	NUQTA_UPDATE_SNAPSHOTS=1 $(BIN)/python -m pytest -q tests/test_reference.py \
+		tests/contract/test_examples.py
 
 format: $(DEV_STAMP) ## Format the code and mend what can be mended without thought.
 	$(BIN)/ruff check --fix

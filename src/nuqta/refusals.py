@@ -121,6 +121,10 @@ CUSTOMER_NOT_FOUND: Final = _row(
     "ERROR_CUSTOMER_NOT_FOUND", 404, False,
     ("Customer not found", "This store has no such customer."),
 )  # fmt: skip
+ORDER_NOT_FOUND: Final = _row(
+    "ERROR_ORDER_NOT_FOUND", 404, False,
+    ("Order not found", "This store has told of no such order."),
+)  # fmt: skip
 PARTNER_NOT_FOUND: Final = _row(
     "ERROR_PARTNER_NOT_FOUND", 404, False,
     ("Partner not found", "There is no such partner."),

@@ -1,5 +1,6 @@
 """Plain orders: what a body says, and each way in which it can be wrong, by field and by name."""
 
+import re
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
@@ -9,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nuqta import refusals
-from nuqta.ledger.instants import SECOND_US
+from nuqta.ledger.instants import POINTS_MAX, SECOND_US
+from nuqta.loyalty import order_fields
+from nuqta.loyalty.customers import TAGS_MAX
 from nuqta.loyalty.dates import parse_instant
 from nuqta.loyalty.order_fields import (
     FAULTS_MAX,
@@ -324,3 +327,15 @@ def test_whatever_a_field_holds_there_is_an_answer(data: st.DataObject) -> None:
         assert found.event.encoded()
     else:
         assert found.fields
+
+
+def test_the_sentences_tell_the_limits_that_hold() -> None:
+    for fault, most in (
+        (order_fields.BAD_TEXT, order_fields.TEXT_LENGTH_MAX),
+        (order_fields.BAD_TAGS, TAGS_MAX),
+        (order_fields.BAD_LINES, order_fields.LINES_MAX),
+        (order_fields.BAD_QUANTITY, order_fields.QUANTITY_MAX),
+        (order_fields.BAD_POINTS, POINTS_MAX),
+    ):
+        assert re.findall("[0-9]+", fault.text)[-1] == str(most)
+        assert re.findall("[0-9]+", say(fault.text, ARABIC))[-1] == str(most)

@@ -5,25 +5,17 @@ The balance stands first, and its callable in front of the framework.
 
 from typing import Final
 
-from nuqta.api import (
-    cart,
-    cashback,
-    events,
-    history,
-    info,
-    login,
-    orders,
-    points,
-    program,
-    redemption,
-)
+from nuqta.api import cart, customers, events, history, login, order_view, orders, points
 from nuqta.api.described import pages
+from nuqta.api.rules import cashback, info, program, redemption
 from nuqta.web.routes import Route
 
 TABLE: Final[tuple[Route, ...]] = (
     *points.ROUTES,
     *login.ROUTES,
     *orders.ROUTES,
+    *order_view.ROUTES,
+    *customers.ROUTES,
     *cart.ROUTES,
     *history.ROUTES,
     *program.ROUTES,

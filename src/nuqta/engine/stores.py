@@ -97,6 +97,11 @@ def known(tx: Transaction, store_id: int) -> Store:
     return found
 
 
+def domain_of(tx: Transaction, store_id: int) -> str | None:
+    """The first of a store's domains; None where it has none."""
+    return next((domain for owner, domain in tx.rows(_DOMAINS) if owner == store_id), None)
+
+
 def every(tx: Transaction) -> list[tuple[Store, list[str]]]:
     """Every store, the oldest first, with its domains."""
     domains: dict[int, list[str]] = {}

@@ -67,6 +67,12 @@ def format_instant(instant: Instant) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond:06}Z"
 
 
+def format_seconds(instant: Instant, zone: str) -> str:
+    """A date and time of day of that time zone to the second, as the contract writes orders'."""
+    moment = (_EPOCH + timedelta(microseconds=instant)).astimezone(zone_of(zone))
+    return moment.strftime("%Y-%m-%d %H:%M:%S")
+
+
 def format_local(instant: Instant, zone: str) -> str:
     """A date and time of day as people of that time zone read them, to the minute."""
     moment = (_EPOCH + timedelta(microseconds=instant)).astimezone(zone_of(zone))

@@ -155,6 +155,14 @@ class Standing(msgspec.Struct, frozen=True):
         return self.rank_reached >= RANKS[earn_at]
 
 
+def worth(stands: Standing) -> Minor:
+    """What an order costs its customer, in minor units: its lines and shipping, tax included, less
+    what was paid with points where the lines do not show that already."""
+    event = stands.event
+    paid = 0 if event.is_redemption_deducted else event.redemption or 0
+    return max(0, sum(line.amount for line in stands.lines) + event.shipping - paid)
+
+
 def placed_and_delivered(
     number: str, customer_id: int, placed_at: Instant, total: Minor, currency: str
 ) -> OrderEvent:

@@ -161,4 +161,6 @@ def _sentence(field: Field, language: str) -> str:
         return say(_BAD_WHOLE, language, least=field.least, most=field.most)
     if field.kind == "text":
         return say(_BAD_TEXT, language, least=field.least, most=field.most)
-    return say(_BAD_FLAG if field.kind == "flag" else _BAD_AMOUNT, language)
+    if field.kind == "flag":
+        return say(_BAD_FLAG, language)
+    return say(_BAD_AMOUNT, language)

@@ -115,7 +115,7 @@ def noun_of(route: Route) -> str:
 
 def _operation(route: Route, example: Example | None) -> Document:
     found: Document = {
-        "operationId": _name_of(route),
+        "operationId": name_of(route),
         "tags": [noun_of(route)],
         "summary": route.sentence,
         "description": _description(route),
@@ -132,7 +132,7 @@ def _operation(route: Route, example: Example | None) -> Document:
     return found
 
 
-def _name_of(route: Route) -> str:
+def name_of(route: Route) -> str:
     """An id of letters, digits and underscores."""
     return re.sub(r"\W+", "_", f"{route.method.lower()}{route.path}").strip("_")
 

@@ -18,6 +18,8 @@ _WIRE: Final = (
 )  # fmt: skip
 """What any address may answer."""
 _BODY: Final = (refusals.BODY_TOO_LARGE, refusals.UNSUPPORTED_BODY, refusals.VALIDATION)
+EVERYWHERE: Final = (*_WIRE, *_BODY, refusals.NOT_ACCEPTABLE, refusals.KEY_CONFLICT)
+"""What tells nothing of a single route."""
 _APPLICATION: Final = (
     refusals.AUTHORIZATION_MISSING, refusals.AUTHORIZATION_INVALID, refusals.STORE_NOT_FOUND,
     refusals.FORBIDDEN,
@@ -57,7 +59,7 @@ def refused(route: Route) -> dict[int, list[Refusal]]:
 
 def own(route: Route) -> list[Refusal]:
     """The refusals that tell something of this route: not those of every address."""
-    everywhere = {*_WIRE, *_BODY, refusals.NOT_ACCEPTABLE} - set(route.refusals)
+    everywhere = set(EVERYWHERE) - set(route.refusals)
     return [row for rows in refused(route).values() for row in rows if row not in everywhere]
 
 

@@ -9,7 +9,7 @@ from typing import Final
 
 from nuqta.api.described.examples import examples
 from nuqta.api.described.openapi import document
-from nuqta.api.described.page import POLICY, page
+from nuqta.api.described.page import page, policy
 from nuqta.web.fields import Field
 from nuqta.web.replies import encode
 from nuqta.web.routes import Outcome, Page, Paper, Request, Route
@@ -25,8 +25,8 @@ async def openapi(request: Request) -> Outcome:
 
 async def docs(request: Request) -> Outcome:
     """This description, for people."""
-    policy = (b"content-security-policy", POLICY)
-    return _answer(request, b"text/html; charset=utf-8", _docs(), policy)
+    allowed = (b"content-security-policy", policy())
+    return _answer(request, b"text/html; charset=utf-8", _docs(), allowed)
 
 
 @lru_cache(maxsize=1)

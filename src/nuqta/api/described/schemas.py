@@ -30,7 +30,21 @@ def of_answers(table: tuple[Route, ...]) -> tuple[dict[str, Schema], dict[str, S
             schema.pop("default", None)
         if "properties" in component:
             component["required"] = list(component["properties"])
+        _say_how_decimals_leave(component)
     return {key_of(row): schema for row, schema in zip(described, found, strict=True)}, components
+
+
+def _say_how_decimals_leave(schema: Any) -> None:
+    """As numbers: msgspec's schemas do not know how `web.replies.encode` writes them."""
+    if isinstance(schema, dict):
+        if schema.get("format") == "decimal":
+            del schema["format"]
+            schema["type"] = "number"
+        for one in schema.values():
+            _say_how_decimals_leave(one)
+    elif isinstance(schema, list):
+        for one in schema:
+            _say_how_decimals_leave(one)
 
 
 def key_of(route: Route) -> str:

@@ -28,3 +28,13 @@ WHERE dkey = :dkey AND kind = :kind AND text = :text AND customer_id = :customer
 -- name: claimed_by
 -- Whose the order number, e-mail address or mobile number is.
 SELECT customer_id FROM directory WHERE dkey = :dkey AND kind = :kind AND text = :text;
+
+-- name: page
+-- store-wide: a page of all customers, the newest first.
+SELECT dkey, customer_id, name, email, mobile, created_at, tags, level
+FROM customers WHERE dkey >= :dkey_from AND dkey < :dkey_until
+ORDER BY created_at DESC, customer_id DESC LIMIT :limit OFFSET :offset;
+
+-- name: count
+-- store-wide: how many customers there are.
+SELECT count(*) FROM customers WHERE dkey >= :dkey_from AND dkey < :dkey_until;

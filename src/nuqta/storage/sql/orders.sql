@@ -91,3 +91,25 @@ SET username = excluded.username, digest = excluded.digest, created_at = exclude
 -- name: revoke_credential
 -- A store takes no more order webhooks.
 DELETE FROM order_credentials WHERE store_id = :store_id;
+
+-- name: of_customer
+-- A customer's orders, the latest first.
+SELECT dkey, customer_id, order_key, program_revision, rule_id, rule_revision, hold, redeemed,
+       discount, troubles, attended_by, created_at, changed_at
+FROM orders WHERE dkey = :dkey AND customer_id = :customer_id
+ORDER BY created_at DESC, order_key DESC LIMIT :limit OFFSET :offset;
+
+-- name: of_store
+-- store-wide: a page of all orders, the latest first.
+SELECT dkey, customer_id, order_key, program_revision, rule_id, rule_revision, hold, redeemed,
+       discount, troubles, attended_by, created_at, changed_at
+FROM orders WHERE dkey >= :dkey_from AND dkey < :dkey_until
+ORDER BY created_at DESC, order_key DESC LIMIT :limit OFFSET :offset;
+
+-- name: count_of_customer
+-- How many orders a customer has.
+SELECT count(*) FROM orders WHERE dkey = :dkey AND customer_id = :customer_id;
+
+-- name: count_of_store
+-- store-wide: how many orders there are.
+SELECT count(*) FROM orders WHERE dkey >= :dkey_from AND dkey < :dkey_until;

@@ -9,8 +9,8 @@ from typing import Final
 import msgspec
 
 from nuqta import refusals
-from nuqta.api.cashback import CashbackRule, every_rule
-from nuqta.api.redemption import RedemptionMethod, every_method
+from nuqta.api.rules.cashback import CashbackRule, every_rule
+from nuqta.api.rules.redemption import RedemptionMethod, every_method
 from nuqta.engine import stores
 from nuqta.engine.engine import Engine
 from nuqta.engine.reading.totals import totals
