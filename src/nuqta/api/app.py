@@ -204,7 +204,7 @@ class App:
         too_many = self._paced(route, caller, body)
         if too_many is not None:
             return too_many
-        query = queried(request.url.query)
+        query = queried(request.url.query, is_strict=not route.takes_more)
         if isinstance(query, Refusal):
             return query
         if not route.takes_more:
