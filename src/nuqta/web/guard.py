@@ -22,6 +22,7 @@ from nuqta.ledger.account import store_of
 from nuqta.ledger.instants import Instant
 from nuqta.refusals import Refusal
 from nuqta.storage.statements import statement
+from nuqta.web import origins
 from nuqta.web.limiter import Limiter
 
 _CALLER = statement("partners.caller")
@@ -30,19 +31,20 @@ _TWICE = "\x00"  # stands for a header that was sent twice: no token is like it
 
 
 class Caller(msgspec.Struct, frozen=True):
-    """A partner on a store where it is installed, or, without a partner, the store's own source of
-    orders."""
+    """A partner on a store where it is installed, or, without a partner, whoever the `face` says:
+    the store's own source of orders, its storefront, or the public."""
 
     partner_id: int | None
     store_id: int
+    face: str = "source"
 
     @property
     def origin(self) -> str:
         """The origin of this caller's commands."""
-        return "source" if self.partner_id is None else f"partner:{self.partner_id}"
+        return self.face if self.partner_id is None else f"partner:{self.partner_id}"
 
 
-NOBODY: Final = Caller(None, 0)
+NOBODY: Final = Caller(None, 0, "public")
 """Who asks for a page: nothing is known of them, and no store is theirs."""
 
 
@@ -107,15 +109,15 @@ def check_partner(
         return refusals.AUTHORIZATION_INVALID
     if store_id is None or scopes is None:
         return refusals.STORE_NOT_FOUND
-    if scope and granted(scopes).isdisjoint(_any_of(scope)):
+    if scope and granted(scopes).isdisjoint(any_of(scope)):
         return refusals.FORBIDDEN
     return None
 
 
 @lru_cache(maxsize=64)
-def _any_of(scope: str) -> tuple[str, ...]:
-    """The scopes of which a route asks for one, with a bar between."""
-    return tuple(scope.split(" | "))
+def any_of(scope: str) -> tuple[str, ...]:
+    """The scopes of which a route asks for one, from their text with a bar between; none for ""."""
+    return tuple(scope.split(" | ")) if scope else ()
 
 
 def check_session(
@@ -225,7 +227,29 @@ class Guard:
         if found is None:
             return refusals.STORE_NOT_FOUND
         wait_s = self._addresses.wait_s(address)
-        return TooMany(wait_s) if wait_s else Caller(None, found.store_id)
+        return TooMany(wait_s) if wait_s else Caller(None, found.store_id, "public")
+
+    def browser(
+        self, headers: dict[bytes, bytes], *, is_write: bool
+    ) -> tuple[Caller | Refusal | TooMany, Shopper | None]:
+        """A customer's browser at a store's own domain: by the token that it sends, or by the
+        session that it keeps, which writes for a page of the store alone. Raises StorageFault."""
+        reader = self._engine.vault.reader()
+        store = origins.store_at(reader, headers)
+        if store is None:
+            return refusals.STORE_NOT_FOUND, None
+        caller = Caller(None, store.store_id, "storefront")
+        sent = token(headers.get(b"x-customer-token"))
+        if sent is None:
+            sent = origins.session_cookie(headers)
+            if sent is not None and is_write and not origins.is_own_page(reader, store, headers):
+                return refusals.ORIGIN_REFUSED, None
+        too_many = self.pace(caller, self._engine.keyring.digest(sent or ""))
+        if too_many is not None:
+            return too_many, None
+        known = {b"x-customer-token": sent.encode("latin-1")} if sent else {}
+        shopper = self.shopper(known, caller)
+        return (shopper, None) if isinstance(shopper, Refusal) else (caller, shopper)
 
     def pace(self, caller: Caller, whose: object) -> TooMany | None:
         """Count one request of a shopper, known by a token's digest or by an address."""
