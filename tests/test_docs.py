@@ -139,6 +139,7 @@ def _names(house: House) -> dict[str, str]:
     return {
         "HOST": "",
         "STORE": str(world.riyadh.store_id),
+        "DOMAIN": "riyadh.example",
         "PARTNER": tokens.authorization,
         "MANAGER": tokens.access_token,
         "TOKEN": world.login(world.aisha),
