@@ -34,6 +34,8 @@ REACHED_ELSEWHERE = {
     "ERROR_BASKET_TOO_SMALL": "tests/orders/test_percentages.py",
     "ERROR_CODE_TOO_SOON": "tests/http/test_codes.py",
     "ERROR_CUSTOMER_NOT_FOUND": "tests/http/test_hand_over.py",
+    "ERROR_ORDER_NOT_FOUND": "tests/contract/views/test_customers.py",
+    "ERROR_ORIGIN_REFUSED": "tests/contract/storefront/test_browser.py",
     "ERROR_POPUP_OK": "tests/http/test_bodies.py",
     "ERROR_BODY_TOO_LARGE": "tests/http/test_bodies.py",
     "ERROR_UNSUPPORTED_MEDIA_TYPE": "tests/http/test_bodies.py",
