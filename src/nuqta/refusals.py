@@ -85,6 +85,10 @@ FORBIDDEN: Final = _row(
     "ERROR_FORBIDDEN", 403, False,
     ("Not allowed", "The application lacks the scope that this call needs."),
 )  # fmt: skip
+ORIGIN_REFUSED: Final = _row(
+    "ERROR_ORIGIN_REFUSED", 403, False,
+    ("Not from this shop", "This call must come from a page of the shop itself."),
+)  # fmt: skip
 TOO_MANY_REQUESTS: Final = _row(
     "ERROR_TOO_MANY_REQUESTS", 429, True,
     ("Too many requests", "Too many requests; wait a little and try again."),

@@ -3,6 +3,7 @@
 from typing import Final
 
 from nuqta.engine.orders import take_in
+from nuqta.loyalty.order_fields import Decoded
 from nuqta.loyalty.orders import placed_and_delivered
 from tests.calls.every import Call, Maker
 from tests.http.server import House
@@ -16,7 +17,9 @@ def _view(house: House) -> Call:
     bought = placed_and_delivered("1001", 1, now, 10_000, world.riyadh.currency)
     world.engine.door.write_now(
         "order",
-        lambda tx: take_in(tx, world.riyadh, [bought], now, "cli", events_max=10, facts_max=10_000),
+        lambda tx: take_in(
+            tx, world.riyadh, [Decoded(bought)], now, "cli", events_max=10, facts_max=10_000
+        ),
     )
     return Call(f"{_ORDERS}/1001/view")
 

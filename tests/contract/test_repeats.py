@@ -13,8 +13,14 @@ from tests.calls.every import Call
 from tests.http.server import House
 from tests.http.test_access import name_of, watching
 
-ENDS_ITS_CALLER = frozenset({"POST /v1/stores/{store}/auth/logout"})
-"""Who calls is nobody afterwards: the repetition is a stranger's, and has nothing left to do."""
+NOT_KEPT = frozenset(
+    {
+        "POST /v1/stores/{store}/auth/logout", "DELETE /api/v1/auth/session",
+        "POST /api/v1/auth/session",
+    }
+)  # fmt: skip
+"""Who ends a session is nobody afterwards: the repetition is a stranger's, and has nothing left to
+do. And a cookie that is set twice is one."""
 OTHERS: dict[str, dict[str, object]] = {
     "PUT /v1/managers/store/orders/{order_id}/loyalty": {"status": "preparing"},
     "POST /v1/managers/loyalty-program/webhooks": {"url": "https://other.example/"},
@@ -24,7 +30,7 @@ OTHERS: dict[str, dict[str, object]] = {
 WRITES = [
     route
     for route in TABLE
-    if route.is_write and route.who != "page" and name_of(route) not in ENDS_ITS_CALLER
+    if route.is_write and route.who != "page" and name_of(route) not in NOT_KEPT
 ]
 
 

@@ -266,7 +266,9 @@ def path_of(store: object) -> str:
 
 def request(method: str, path: str, headers: Headers = (), body: bytes | None = None) -> bytes:
     """A request as bytes; a body brings its length."""
-    pairs = [("Host", "nuqta"), *_pairs(headers)]
+    pairs = _pairs(headers)
+    if "host" not in {name.lower() for name, _ in pairs}:
+        pairs = [("Host", "nuqta"), *pairs]
     if body is not None:
         pairs.append(("Content-Length", str(len(body))))
     lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in pairs)]

@@ -261,12 +261,20 @@ BY_WHO: dict[str, dict[str, tuple[Case, int, str]]] = {
     "partner": PARTNER,
     "shopper": PARTNER | SHOPPER,
     "source": SOURCE,
+    "storefront": {
+        **SHOPPER,
+        "unknown host": (
+            replaced("X-CUSTOMER-TOKEN", UNKNOWN_SESSION),
+            404,
+            "ERROR_STORE_NOT_FOUND",
+        ),
+    },
     "public": {
         "unknown store": (lambda house, route: {}, 404, "ERROR_STORE_NOT_FOUND"),
     },
     "page": {},
 }
-PAGES = frozenset({"GET /openapi.json", "GET /docs"})
+PAGES = frozenset({"GET /openapi.json", "GET /docs", "GET /storefront/zid.js"})
 """Whoever asks for these may have them, or they have a table of their own elsewhere."""
 ROWS = [
     (route, name)
@@ -285,6 +293,8 @@ def test_who_may_not(request: pytest.FixtureRequest, route: Route, name: str) ->
     case, status, code = BY_WHO[route.who][name]
     house: House = request.getfixturevalue("alone" if "expired" in name else "house")
     sent = call(house, route, case(house, route))
+    if name == "unknown host":
+        sent = (*sent[:2], {**sent[2], "Host": "nobody.example"}, sent[3])
     if name == "unknown store":
         sent = (*sent[:1], sent[1].replace(str(house.world.riyadh.store_id), "404"), *sent[2:])
     methods = [route.method, *(["HEAD"] if route.method == "GET" else [])]

@@ -29,6 +29,7 @@ from nuqta.web.guard import NOBODY, Caller, Counted, Guard, Shopper, TooMany, on
 from nuqta.web.limiter import Limiters, limiters
 from nuqta.web.log import RequestLog
 from nuqta.web.negotiation import accepts_json, language
+from nuqta.web.origins import Pairs, cors, preflight, store_at
 from nuqta.web.replies import BASIC, BEARER, Reply, answered, refused, replayed, request_id
 from nuqta.web.routes import (
     KEY_LENGTH_MAX,
@@ -41,6 +42,8 @@ from nuqta.web.routes import (
 )
 
 _log = logging.getLogger("nuqta.app")
+STOREFRONT: Final = "/api/v1/"
+"""Where a shop's own pages call, and cookies and CORS have a part."""
 _PACED_LENGTH = 254  # an address has no more
 _CONTENT: Final = (b"content-type", b"content-length")
 _KEY = re.compile(rf"[\x21-\x7e]{{1,{KEY_LENGTH_MAX}}}")
@@ -126,11 +129,27 @@ class App:
             reply = refused(refusals.SERVER_ERROR, in_language, rid)
         status, head, body = reply
         path = route.path if route else request.url.path.decode("latin-1")
+        if path.startswith(STOREFRONT):
+            head = [*head, *self._cors(headers)]
         self._log.write(rid, request.method, path, status)
         kinds = [value for name, value in head if name == b"content-type"]
         content = [(name, value) for name, value in head if name not in _CONTENT]
         content += counted.headers
         return Response(status, content, Content(kinds[0], body) if kinds else None)
+
+    def _is_browsers(self, request: HttpRequest, headers: dict[bytes, bytes]) -> bool:
+        """Whether a browser asks, before it asks, for what a shop's own pages call."""
+        path = request.url.path.decode("latin-1")
+        return path.startswith(STOREFRONT) and len(self._cors(headers)) > 1
+
+    def _cors(self, headers: dict[bytes, bytes]) -> Pairs:
+        """What a browser at one of the store's domains is told of who may read the answer."""
+        try:
+            reader = self._engine.vault.reader()
+            store = store_at(reader, headers)
+            return cors(reader, store, headers) if store else []
+        except StorageFault:
+            return []
 
     async def _reply(
         self,
@@ -145,6 +164,8 @@ class App:
             allow = allowed(TABLE, request.url.path.decode("latin-1"))
             if request.method in allow.split(", "):  # the path only looks like a route's: %2F
                 allow = ""
+            if request.method == "OPTIONS" and allow and self._is_browsers(request, headers):
+                return 204, [*preflight(allow), (b"x-request-id", rid)], b""
             refusal = refusals.METHOD_NOT_ALLOWED if allow else refusals.NOT_FOUND
             return refused(refusal, in_language, rid, allow=allow)
         outcome = await self._outcome(request, route, headers, in_language, counted)
@@ -195,7 +216,7 @@ class App:
         too_many = self._paced(route, caller, body, counted)
         if too_many is not None:
             return too_many
-        query = queried(request.url.query)
+        query = queried(request.url.query, is_strict=not route.takes_more)
         if isinstance(query, Refusal):
             return query
         if not route.takes_more:
@@ -219,6 +240,8 @@ class App:
             return NOBODY, None
         if route.who == "manager":
             return self._guard.manager(headers, route.scope, counted), None
+        if route.who == "storefront":
+            return self._guard.browser(headers, counted, is_write=route.is_write)
         if route.who == "public":
             client = request.client_ip
             return self._guard.anybody(path["store"], headers, client, counted), None

@@ -215,7 +215,7 @@ async def account(request: Request) -> Outcome:
     """Which store the caller's tokens are of."""
     reader, store_id = request.engine.vault.reader(), request.caller.store_id
     store = stores.known(reader, store_id)
-    domain = stores.domain_of(reader, store_id)
+    domain = next(iter(stores.domains_of(reader, store_id)), None)
     shown = StoreProfile(
         store.store_id, store.uuid, store.name, f"https://{domain}/" if domain else None,
         store.timezone, Currency(store.currency),

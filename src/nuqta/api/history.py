@@ -12,7 +12,7 @@ import msgspec
 
 from nuqta import refusals
 from nuqta.engine.door import post
-from nuqta.engine.reading.history import History, history, history_at
+from nuqta.engine.reading.history import History, adjustment, history
 from nuqta.ledger.account import dkey_of
 from nuqta.ledger.commands import Adjust
 from nuqta.ledger.instants import NEVER
@@ -221,8 +221,7 @@ async def adjust(request: Request) -> Outcome:
         (answer,) = post(tx, [command], engine.clock.now())
         if answer.refusal is not None:
             return answer.refusal
-        after = history_at(tx, command.account, answer.receipt.recorded_at)
-        line = _booked(after, answer.receipt.version, answer.receipt.booked)
+        line = adjustment(tx, answer.receipt, command.reason)
         told = request.told("object", _NAME, _ADJUSTED)
         return Adjusted("object", _adjusted(request, line), told)
 
@@ -236,14 +235,6 @@ async def _history(request: Request, customer_id: int) -> History | None:
 def _shown(request: Request, found: History) -> list[HistoryItem]:
     most = request.engine.settings.history_lines
     return [shown_line(request, line) for line in found.lines[:most]]
-
-
-def _booked(after: History | None, version: int, booked: int) -> Line:
-    """The line that an adjustment has left in the history."""
-    for line in after.lines if after else ():
-        if line.kind in (ADDED, DEDUCTED) and version - booked < line.version <= version:
-            return line
-    raise LookupError(f"an adjustment was booked at {version} and cannot be found")
 
 
 def _adjusted(request: Request, line: Line) -> AdjustedItem:

@@ -8,6 +8,7 @@ from typing import Final
 from nuqta.api import cart, customers, events, history, login, order_view, orders, points
 from nuqta.api.described import pages
 from nuqta.api.rules import cashback, info, program, redemption
+from nuqta.api.storefront import calls, session
 from nuqta.web.routes import Route
 
 TABLE: Final[tuple[Route, ...]] = (
@@ -23,5 +24,7 @@ TABLE: Final[tuple[Route, ...]] = (
     *redemption.ROUTES,
     *info.ROUTES,
     *events.ROUTES,
+    *calls.ROUTES,
+    *session.ROUTES,
     *pages.ROUTES,
 )

@@ -97,9 +97,18 @@ def known(tx: Transaction, store_id: int) -> Store:
     return found
 
 
-def domain_of(tx: Transaction, store_id: int) -> str | None:
-    """The first of a store's domains; None where it has none."""
-    return next((domain for owner, domain in tx.rows(_DOMAINS) if owner == store_id), None)
+def domains_of(tx: Transaction, store_id: int) -> list[str]:
+    """A store's domains, by the alphabet."""
+    return [domain for owner, domain in tx.rows(_DOMAINS) if owner == store_id]
+
+
+def at_domain(tx: Transaction, host: str) -> Store | None:
+    """The store of a domain; where there is a single store, that one, whatever the domain."""
+    row = tx.row(_DOMAIN_OF, domain=host)
+    if row is not None:
+        return known(tx, row[0])
+    only = tx.all(_STORES, Store)
+    return only[0] if len(only) == 1 else None
 
 
 def every(tx: Transaction) -> list[tuple[Store, list[str]]]:

@@ -24,6 +24,7 @@ from nuqta.ledger.account import store_of
 from nuqta.ledger.instants import Instant
 from nuqta.refusals import Refusal
 from nuqta.storage.statements import statement
+from nuqta.web import origins
 from nuqta.web.limiter import AS_SET, Limiters, Pace
 from nuqta.web.replies import Headers
 
@@ -35,20 +36,22 @@ _TWICE = "\x00"  # stands for a header that was sent twice: no token is like it
 
 
 class Caller(msgspec.Struct, frozen=True):
-    """A partner on a store where it is installed, or, without a partner, the store's own source of
-    orders. `shoppers_pace` is the installation's own limit for its shoppers, a minute each."""
+    """A partner on a store where it is installed, or, without a partner, whoever the `face` says:
+    the store's own source of orders, its storefront, or the public. `shoppers_pace` is the
+    installation's own limit for its shoppers, a minute each."""
 
     partner_id: int | None
     store_id: int
+    face: str = "source"
     shoppers_pace: int = AS_SET
 
     @property
     def origin(self) -> str:
         """The origin of this caller's commands."""
-        return "source" if self.partner_id is None else f"partner:{self.partner_id}"
+        return self.face if self.partner_id is None else f"partner:{self.partner_id}"
 
 
-NOBODY: Final = Caller(None, 0)
+NOBODY: Final = Caller(None, 0, "public")
 """Who asks for a page: nothing is known of them, and no store is theirs."""
 
 
@@ -234,7 +237,7 @@ class Guard:
         if refusal is not None:
             return refusal
         pace = self._limiters.managers.count(b"%d:%d" % (partner_id, store_id), own)
-        return counted.note(pace) or Caller(partner_id, store_id, shoppers)
+        return counted.note(pace) or Caller(partner_id, store_id, shoppers_pace=shoppers)
 
     def partner(
         self,
@@ -266,7 +269,7 @@ class Guard:
         )
         if refusal is not None:
             return refusal
-        caller = Caller(partner_id, known_id, found[8])
+        caller = Caller(partner_id, known_id, shoppers_pace=found[8])
         if not for_shopper:
             return caller
         session = token(headers.get(b"x-customer-token"))
@@ -291,9 +294,30 @@ class Guard:
         if found is None:
             return refusals.STORE_NOT_FOUND
         address = address_of(headers, client, self._engine.settings.proxy_header)
-        return counted.note(self._limiters.addresses.count(address.encode())) or Caller(
-            None, found.store_id
-        )
+        too_many = counted.note(self._limiters.addresses.count(address.encode()))
+        return too_many or Caller(None, found.store_id, "public")
+
+    def browser(
+        self, headers: dict[bytes, bytes], counted: Counted, *, is_write: bool
+    ) -> tuple[Caller | Refusal | TooMany, Shopper | None]:
+        """A customer's browser at a store's own domain: by the token that it sends, or by the
+        session that it keeps, which writes for a page of the store alone. Raises StorageFault."""
+        reader = self._engine.vault.reader()
+        store = origins.store_at(reader, headers)
+        if store is None:
+            return refusals.STORE_NOT_FOUND, None
+        caller = Caller(None, store.store_id, "storefront")
+        sent = token(headers.get(b"x-customer-token"))
+        if sent is None:
+            sent = origins.session_cookie(headers)
+            if sent is not None and is_write and not origins.is_own_page(reader, store, headers):
+                return refusals.ORIGIN_REFUSED, None
+        too_many = self.pace(caller, self._engine.keyring.digest(sent or ""), counted)
+        if too_many is not None:
+            return too_many, None
+        known = {b"x-customer-token": sent.encode("latin-1")} if sent else {}
+        shopper = self.shopper(known, caller)
+        return (shopper, None) if isinstance(shopper, Refusal) else (caller, shopper)
 
     def pace(
         self, caller: Caller, whose: bytes | tuple[str, ...], counted: Counted

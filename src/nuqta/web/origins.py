@@ -1,0 +1,89 @@
+"""Origins: which store a browser is at, whether a page of that store asks, and what CORS says.
+
+A store is found by the `Host` that the browser asked for; a database with a single store serves it
+at any. A cookie comes along whoever made the browser ask, so what writes by cookie must be asked
+for by a page of the store. Source: contract, decisions, section 5.
+"""
+
+from collections.abc import Mapping
+from http.cookies import CookieError, SimpleCookie
+from typing import Final
+
+from nuqta.engine import stores
+from nuqta.engine.stores import Store
+from nuqta.storage.sqlite import Transaction
+
+COOKIE: Final = "nuqta_session"
+_LOCAL: Final = ("localhost", "127.0.0.1")
+_ALLOWED_HEADERS: Final = (
+    b"Content-Type, Accept-Language, X-CUSTOMER-TOKEN, CART-SESSION-ID, Idempotency-Key,"
+    b" X-Request-Id"
+)
+_EXPOSED: Final = b"X-Request-Id, Content-Language, Retry-After, Idempotent-Replayed"
+
+Pairs = list[tuple[bytes, bytes]]
+
+
+def store_at(tx: Transaction, headers: Mapping[bytes, bytes]) -> Store | None:
+    """The store that is reached by the request's Host; None where none is."""
+    return stores.at_domain(tx, _host(headers.get(b"host", b"")))
+
+
+def session_cookie(headers: Mapping[bytes, bytes]) -> str | None:
+    """The customer token that the browser keeps; None for none."""
+    jar = SimpleCookie()
+    try:
+        jar.load(headers.get(b"cookie", b"").decode("latin-1"))
+    except CookieError:
+        return None
+    found = jar.get(COOKIE)
+    return found.value if found is not None and found.value else None
+
+
+def is_own_page(tx: Transaction, store: Store, headers: Mapping[bytes, bytes]) -> bool:
+    """Whether a page of the store made the browser ask; without any sign of it, no."""
+    origin = headers.get(b"origin")
+    if origin is not None:
+        return is_own_origin(tx, store, origin)
+    return headers.get(b"sec-fetch-site") == b"same-origin"
+
+
+def is_own_origin(tx: Transaction, store: Store, origin: bytes) -> bool:
+    """Whether an Origin is one of the store's domains, by https, or this machine's own."""
+    scheme, _, rest = origin.decode("latin-1").partition("://")
+    host = _host(rest.encode("latin-1"))
+    if host in _LOCAL:
+        return scheme in ("http", "https")
+    return scheme == "https" and host in stores.domains_of(tx, store.store_id) and rest == host
+
+
+def cors(tx: Transaction, store: Store, headers: Mapping[bytes, bytes]) -> Pairs:
+    """What lets a page of the store's other domains read the answer; for all others nothing."""
+    origin = headers.get(b"origin")
+    varies = [(b"vary", b"Origin")]
+    if origin is None or not is_own_origin(tx, store, origin):
+        return varies
+    return [
+        *varies,
+        (b"access-control-allow-origin", origin),
+        (b"access-control-allow-credentials", b"true"),
+        (b"access-control-expose-headers", _EXPOSED),
+    ]
+
+
+def preflight(allow: str) -> Pairs:
+    """What a browser asks before it asks: methods and headers, for ten minutes."""
+    return [
+        (b"access-control-allow-methods", allow.encode()),
+        (b"access-control-allow-headers", _ALLOWED_HEADERS),
+        (b"access-control-max-age", b"600"),
+    ]
+
+
+def _host(value: bytes) -> str:
+    """A Host without its port and without the dot of the root."""
+    host = value.decode("latin-1").strip().lower()
+    name, colon, port = host.rpartition(":")
+    if colon and port.isdecimal():
+        host = name
+    return host.removesuffix(".")
