@@ -30,7 +30,6 @@ _MINUTE_NS: Final = 60_000_000_000
 _SECOND_NS: Final = 1_000_000_000
 AS_SET: Final = -1
 """A pace of nobody's own: what the setting says."""
-PER_MINUTE_MAX: Final = 1_000_000
 
 
 class Pace(msgspec.Struct, frozen=True):
@@ -46,7 +45,7 @@ class Pace(msgspec.Struct, frozen=True):
     headers: tuple[tuple[bytes, bytes], ...]
 
 
-@lru_cache(maxsize=16_384)
+@lru_cache(maxsize=4_096)
 def _pace(limit: int, remaining: int, reset_s: int, wait_s: int) -> Pace:
     """The fields of draft-ietf-httpapi-ratelimit-headers-10, and those of its versions up to 06,
     which more clients read. Kept: a limit of 60 has 60 of them."""
@@ -186,7 +185,7 @@ class Limiter:
 
     def count(self, key: bytes, own: int = AS_SET) -> Pace | None:
         """Count a request, where it may pass; None where nothing is counted. `own` is the key's
-        own pace, 0 … PER_MINUTE_MAX a minute, or AS_SET."""
+        own pace, 0 … settings.PER_MINUTE_MAX a minute, or AS_SET."""
         limit = self._per_minute if own < 0 else own
         if not limit or self.is_off:
             return None
