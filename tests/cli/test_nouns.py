@@ -265,6 +265,8 @@ def test_a_limit_that_cannot_be_is_a_misuse(shop: Terminal, wrong: str) -> None:
     for option in ("--per-minute", "--shopper-per-minute"):
         assert option in shop.no(2, "partner", "limit", number, f"{option}={wrong}")
     shop.no(2, "partner", "limit", number)
+    for no_id in NO_IDS:
+        assert "PARTNER" in shop.no(2, "partner", "limit", "--per-minute", "1", "--", no_id)
     shop.no(1, "partner", "limit", "7", "--per-minute", "1")
     shop.no(1, "partner", "limit", number, "--per-minute", "1", "--store", "7")
     assert limits(shop) == [("default", "default")]
@@ -321,7 +323,6 @@ def test_people_are_told_that_tokens_are_shown_once(shop: Terminal) -> None:
         ["create", "--name", ""],
         *(["install", "--partner", number] for number in NO_IDS),
         ["install", "--partner", "1", "--scope", "x"],
-        *(["limit", "--per-minute", "1", "--", number] for number in NO_IDS),
     ],
 )
 def test_a_partner_that_cannot_be_is_a_misuse(shop: Terminal, line: list[str]) -> None:
