@@ -110,11 +110,16 @@ def _consent(request: Request, sent: Sent, asked: Asked, owner: Staff, store: st
         store=html.shown(store),
         email=html.shown(owner.email),
         address=html.shown(target.netloc),
-        scopes=[request.say(SCOPES[name]) for name in asked.client.scopes.split()],
+        scopes=[request.say(SCOPES[name]) for name in _told(asked.client.scopes.split())],
         hidden=form(_purpose(asked)),
         sign_out=form("sign out"),
         other_language=browser.address_of(sent, other),
     )  # fmt: skip
+
+
+def _told(scopes: list[str]) -> list[str]:
+    """The scopes that say something: whoever may change may see, and is told once."""
+    return [name for name in scopes if f"{name}_write" not in scopes]
 
 
 def _purpose(asked: Asked) -> str:

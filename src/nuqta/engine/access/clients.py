@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from nuqta import refusals
-from nuqta.engine.access.partners import name_of
+from nuqta.engine.access.partners import checked_scopes, name_of
 from nuqta.engine.access.tokens import SECRET, Keyring
 from nuqta.ledger.instants import Instant
 from nuqta.loyalty.customers import ID_MAX
@@ -112,7 +112,7 @@ def register(
     before = of_partner(tx, partner_id)
     secret = keyring.mint(SECRET) if before is None or new_secret else None
     digest = before.secret if before and secret is None else keyring.digest(secret or "")
-    kept = scopes or (before.scopes if before else "")
+    kept = scopes or (before.scopes if before else checked_scopes(()))
     tx.run(_PUT, partner_id=partner_id, secret=digest, scopes=kept, changed_at=now)
     tx.run(_FORGET_REDIRECTS, partner_id=partner_id)
     for uri in redirects:
