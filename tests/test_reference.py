@@ -65,7 +65,7 @@ def routes_page() -> str:
         "|---|---|---|---|---|",
     ]
     for row in ROUTES:
-        scope = f"`{row.scope}`" if row.scope else "none"
+        scope = f"`{'` or `'.join(row.scopes)}`" if row.scopes else "none"
         lines.append(f"| {row.method} | `{row.path}` | {row.who} | {scope} | {row.sentence} |")
     return "\n".join(lines) + "\n"
 

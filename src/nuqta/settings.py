@@ -39,7 +39,7 @@ TABLE: Final = (
     Setting("SECRET", "", "The key under which tokens are digested, 32 or more characters, with an"
             " older one behind a comma; empty: the key file beside the database, made by init."),
     Setting("RATE_LIMIT", 60, "Requests a minute of an application on a store's managers' routes;"
-            " 0 turns this and the shoppers' limit off.", 0, 1_000_000),
+            " 0 turns this and the two limits below off.", 0, 1_000_000),
     Setting("RATE_LIMIT_SHOPPER", 60, "Requests a minute of one customer token of an application on"
             " a store; 0 turns it off.", 0, 1_000_000),
     Setting("RATE_LIMIT_ADDRESS", 60, "Requests a minute of one address on what anybody may ask;"

@@ -81,7 +81,7 @@ def test_each_route_says_what_it_does_for_whom_and_what_may_go_wrong(described: 
         found = operations(described)[key_of(route)]
         assert found["summary"] == route.sentence
         scopes = [scope for one in found["security"] for scopes in one.values() for scope in scopes]
-        assert scopes == ([route.scope] if route.scope else [])
+        assert scopes == list(route.scopes)
         told = " ".join(
             described["components"]["responses"][ref.rsplit("/", 1)[-1]]["description"]
             for ref in refs(found["responses"]) if "/responses/" in ref
@@ -214,7 +214,8 @@ def test_it_shows_every_route_with_its_fields_and_errors(house: House) -> None:
         start = text.index(f'<article id="{name_of(route)}">')
         article = text[start : text.index("</article>", start)]
         assert route.path in article
-        assert not route.scope or f"<code>{route.scope}</code>" in article
+        for scope in route.scopes:
+            assert f"<code>{scope}</code>" in article
         for field in (*route.queries, *route.headers, *route.fields):
             assert f"<code>{field.name}</code>" in article
         for refusal in route.refusals:

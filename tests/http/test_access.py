@@ -274,7 +274,14 @@ BY_WHO: dict[str, dict[str, tuple[Case, int, str]]] = {
     },
     "page": {},
 }
-PAGES = frozenset({"GET /openapi.json", "GET /docs", "GET /storefront/zid.js"})
+PAGES = frozenset(
+    {
+        "GET /openapi.json", "GET /docs", "GET /storefront/zid.js",
+        # Who may not is asked in tests/contract/oauth.
+        "GET /oauth/authorize", "POST /oauth/authorize", "POST /oauth/sign-in",
+        "POST /oauth/sign-out", "POST /oauth/token", "POST /oauth/revoke",
+    }
+)  # fmt: skip
 """Whoever asks for these may have them, or they have a table of their own elsewhere."""
 ROWS = [
     (route, name)

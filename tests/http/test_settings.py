@@ -89,19 +89,27 @@ def test_other_names_in_the_environment_are_not_ours() -> None:
 
 
 @pytest.mark.parametrize(
-    ("managers", "shoppers", "expected"),
+    ("managers", "shoppers", "addresses", "expected"),
     [
-        (None, None, (60, 60)),
-        ("0", None, (0, 0)),
-        ("0", "5", (0, 0)),
-        ("5", None, (5, 60)),
-        ("5", "0", (5, 0)),
-        (None, "7", (60, 7)),
+        (None, None, None, (60, 60, 60)),
+        ("0", None, None, (0, 0, 0)),
+        ("0", "5", "5", (0, 0, 0)),
+        ("5", None, None, (5, 60, 60)),
+        ("5", "0", "0", (5, 0, 0)),
+        (None, "7", "8", (60, 7, 8)),
     ],
 )
-def test_one_zero_turns_both_limits_off(
-    managers: str | None, shoppers: str | None, expected: tuple[int, int]
+def test_one_zero_turns_every_limit_off(
+    managers: str | None,
+    shoppers: str | None,
+    addresses: str | None,
+    expected: tuple[int, int, int],
 ) -> None:
-    given = {"NUQTA_RATE_LIMIT": managers, "NUQTA_RATE_LIMIT_SHOPPER": shoppers}
+    given = {
+        "NUQTA_RATE_LIMIT": managers,
+        "NUQTA_RATE_LIMIT_SHOPPER": shoppers,
+        "NUQTA_RATE_LIMIT_ADDRESS": addresses,
+    }
     found = Settings({name: text for name, text in given.items() if text is not None})
-    assert (found.rate_limit, found.rate_limit_shopper) == expected
+    limits = (found.rate_limit, found.rate_limit_shopper, found.rate_limit_address)
+    assert limits == expected

@@ -90,6 +90,22 @@ def test_an_unknown_name_is_an_error() -> None:
         statement("points.nothing")
 
 
+@pytest.mark.parametrize("name", ["customers.page", "orders.of_store"])
+def test_a_list_of_a_whole_store_is_a_walk_over_an_index(vault: Vault, name: str) -> None:
+    """Neither a scan of all stores nor a sorting of more than the page."""
+    one = statement(name)
+    plan = vault.reader().rows_of(
+        f"EXPLAIN QUERY PLAN {one.text}", one.bind(dict.fromkeys(one.parameters, 1))
+    )
+    steps_of = {
+        parent: [text for _, of, _, text in plan if of == parent] for _, parent, _, _ in plan
+    }
+    (page,) = (row[0] for row in plan if row[3].startswith(("CO-ROUTINE", "MATERIALIZE")))
+    assert len(steps_of[page]) == 1, plan
+    assert "USING COVERING INDEX" in steps_of[page][0], plan
+    assert "_newest (<expr>=?)" in steps_of[page][0], plan
+
+
 def test_every_index_of_the_hot_path_is_used(vault: Vault) -> None:
     """The balance read looks rows up by key alone: no scan of anything that grows."""
     for name in ("points.balance", "points.account", "points.open_lots", "points.receipt"):

@@ -205,7 +205,7 @@ class App:
         too_many = self._paced(route, caller, body)
         if too_many is not None:
             return too_many
-        query = queried(request.url.query)
+        query = queried(request.url.query, is_strict=not route.takes_more)
         if isinstance(query, Refusal):
             told = route.unreadable if route.who == "page" else None
             return query if told is None else await told(asked, query)

@@ -15,13 +15,12 @@ from nuqta.api.order_view import PAGE_FIELDS, PER_PAGE, ShownOrder, shown_order
 from nuqta.engine import stores
 from nuqta.engine.reading import customers
 from nuqta.engine.reading.customers import SeenCustomer
-from nuqta.engine.reading.orders import SeenOrder
+from nuqta.engine.reading.orders import orders_of_customer
 from nuqta.engine.stores import Store
 from nuqta.ledger.account import Account
 from nuqta.loyalty.customers import checked_id, tags_of
 from nuqta.loyalty.dates import format_instant, format_seconds
-from nuqta.loyalty.money import Minor, format_amount
-from nuqta.loyalty.orders import worth
+from nuqta.loyalty.money import format_amount
 from nuqta.storage.sqlite import Transaction
 from nuqta.web.amounts import Amount, shown_amount
 from nuqta.web.fields import Field, read
@@ -31,6 +30,8 @@ from nuqta.web.routes import Invalid, Outcome, Request, Route
 _PROVIDER: Final = "local"
 _LOCAL: Final = 7
 """The status of a wallet that is not another provider's, as Zid numbers it."""
+ORDERS_MAX: Final = 100
+"""So many orders are shown with a customer, the latest told of."""
 _NAMESPACE: Final = uuid.UUID("5c1f1c0a-6f0c-5b3c-9a52-6e7571746100")
 
 
@@ -61,7 +62,9 @@ class Points(msgspec.Struct, frozen=True):
 
 
 class Listed(msgspec.Struct, frozen=True, kw_only=True):
-    """A customer in a list: `points` is the number that can be spent now."""
+    """A customer in a list: `points` is the number that can be spent now, `order_counts` how many
+    orders there are, and `order_total_payments` what those cost that were placed and not undone;
+    of more than 1000 orders, the latest 1000."""
 
     id: int
     name: str
@@ -91,7 +94,8 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Detailed(msgspec.Struct, frozen=True, kw_only=True):
-    """A customer alone: `points` are told in full, and the latest orders with them."""
+    """A customer alone, as in a list; `points` are told in full, and `orders` are the latest 100.
+    `total_payments` is `order_total_payments` as a number."""
 
     id: int
     name: str
@@ -203,11 +207,16 @@ async def one(request: Request) -> Outcome:
         customer_id = checked_id(request.path["id"])
     except ValueError:
         return refusals.CUSTOMER_NOT_FOUND
+    return await asyncio.to_thread(_one, request, customer_id)
+
+
+def _one(request: Request, customer_id: int) -> Outcome:
     engine, store_id = request.engine, request.caller.store_id
-    seen = await asyncio.to_thread(customers.customer_of, engine, store_id, customer_id)
-    if seen is None:
-        return refusals.CUSTOMER_NOT_FOUND
+    clock = engine.clock.now()
     with engine.vault.snapshot() as tx:
+        seen = customers.customer_of(tx, store_id, customer_id, clock)
+        if seen is None:
+            return refusals.CUSTOMER_NOT_FOUND
         return Profile("object", _detailed(tx, request, seen), Message("object"))
 
 
@@ -226,8 +235,8 @@ async def account(request: Request) -> Outcome:
 
 def _common(seen: SeenCustomer, store: Store) -> dict[str, object]:
     """What a list and a page of its own have in common."""
-    customer, orders = seen.customer, seen.orders
-    latest = max((order.stands.placed_at for order in orders), default=None)
+    customer, bought = seen.customer, seen.bought
+    latest = bought.last_placed_at
     changed_at = max(customer.created_at, seen.account.recorded_at)
     return {
         "id": customer.customer_id,
@@ -244,7 +253,7 @@ def _common(seen: SeenCustomer, store: Store) -> dict[str, object]:
         "tax_number": None,
         "commercial_registration": None,
         "source": None,
-        "order_total_payments": format_amount(_paid(seen), store.currency),
+        "order_total_payments": format_amount(bought.paid, store.currency),
         "last_order_date": None if latest is None else format_seconds(latest, store.timezone),
         "created_at": format_instant(customer.created_at),
         "updated_at": format_instant(changed_at),
@@ -252,20 +261,21 @@ def _common(seen: SeenCustomer, store: Store) -> dict[str, object]:
         "nickname": customer.name,
         "pivotEmail": customer.email or None,
         "pivotMobile": customer.mobile,
-        "order_counts": seen.order_count,
+        "order_counts": bought.orders,
         "tags": [Tag(name) for name in sorted(tags_of(customer))],
     }
 
 
 def _detailed(tx: Transaction, request: Request, seen: SeenCustomer) -> Detailed:
     store = stores.known(tx, request.caller.store_id)
-    paid, counted = _paid(seen), max(1, sum(_counts(one) for one in seen.orders))
+    paid, counted = seen.bought.paid, max(1, seen.bought.paid_orders)
+    latest = orders_of_customer(tx, store.store_id, seen.customer.customer_id, ORDERS_MAX)
     fields = {
         **_common(seen, store),
         "points": _points(seen.account, store, seen),
         "total_payments": shown_amount(paid, store.currency),
         "orders_cost_average": shown_amount((2 * paid + counted) // (2 * counted), store.currency),
-        "orders": [shown_order(tx, request, store, one) for one in seen.orders],
+        "orders": [shown_order(tx, request, store, one) for one in latest],
     }
     return msgspec.convert(fields, Detailed)
 
@@ -281,15 +291,6 @@ def _points(account: Account, store: Store, seen: SeenCustomer) -> Points:
         format_instant(customer.created_at),
         format_instant(max(customer.created_at, account.recorded_at)), None, _LOCAL,
     )  # fmt: skip
-
-
-def _paid(seen: SeenCustomer) -> Minor:
-    """What the orders that are shown cost together; undone ones cost nothing."""
-    return sum(worth(order.stands) for order in seen.orders if _counts(order))
-
-
-def _counts(order: SeenOrder) -> bool:
-    return order.stands.is_placed and not order.stands.is_undone
 
 
 _PAGE: Final = (

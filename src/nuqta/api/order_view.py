@@ -26,15 +26,16 @@ from nuqta.web.routes import Invalid, Outcome, Request, Route
 
 _NUMBER: Final = re.compile(r"[1-9][0-9]{0,15}")
 _STATUSES: Final = {
-    "initial": ("initial", english("Initial")),
-    "new": ("new", english("New")),
-    "preparing": ("preparing", english("Preparing")),
-    "ready": ("ready", english("Ready")),
-    "in_delivery": ("indelivery", english("In delivery")),
-    "delivered": ("delivered", english("Delivered")),
-    "returned": ("reversed", english("Reversed")),
-    "cancelled": ("cancelled", english("Canceled")),
+    "initial": ("initial", english("Initial"), None, None),
+    "new": ("new", english("New"), 1, "#3498db"),
+    "preparing": ("preparing", english("Preparing"), 2, "#f39c12"),
+    "ready": ("ready", english("Ready"), 17, None),
+    "in_delivery": ("indelivery", english("In delivery"), None, None),
+    "delivered": ("delivered", english("Delivered"), None, None),
+    "returned": ("reversed", english("Reversed"), None, None),
+    "cancelled": ("cancelled", english("Canceled"), 7, "#e74c3c"),
 }
+"""Zid's code of each status, its name, and Zid's number and colour, None where no source says."""
 
 
 class Status(msgspec.Struct, frozen=True):
@@ -42,6 +43,15 @@ class Status(msgspec.Struct, frozen=True):
 
     name: str
     code: str
+
+
+class DisplayStatus(msgspec.Struct, frozen=True):
+    """The same for a screen, with Zid's number and colour of it; null where these are not known."""
+
+    id: int | None
+    code: str
+    color: str | None
+    name: str
 
 
 class Buyer(msgspec.Struct, frozen=True):
@@ -82,7 +92,7 @@ class ShownOrder(msgspec.Struct, frozen=True):
     code: str
     store_id: int
     order_status: Status
-    display_status: Status
+    display_status: DisplayStatus
     currency_code: str
     customer: Buyer
     order_total: str
@@ -91,6 +101,7 @@ class ShownOrder(msgspec.Struct, frozen=True):
     created_at: str
     updated_at: str
     store_uuid: str
+    delivered_at: str | None
     products_count: int
     products: list[Product]
     loyalty: Loyalty
@@ -117,13 +128,15 @@ class Orders(msgspec.Struct, frozen=True):
 def shown_order(tx: Transaction, request: Request, store: Store, seen: SeenOrder) -> ShownOrder:
     """An order as it leaves."""
     event, key = seen.stands.event, seen.order.order_key
-    code, name = _STATUSES[event.status]
-    status = Status(request.say(name), code)
+    code, name, status_id, color = _STATUSES[event.status]
+    status = request.say(name)
+    delivered_at = seen.stands.delivered_at
     number = int(key) if _NUMBER.fullmatch(key) else None
     customer = customers.find(tx, store.store_id, seen.order.customer_id)
     currency, total = event.currency, worth(seen.stands)
     return ShownOrder(
-        number, number, key, store.store_id, status, status, currency,
+        number, number, key, store.store_id, Status(status, code),
+        DisplayStatus(status_id, code, color, status), currency,
         Buyer(
             seen.order.customer_id,
             customer.name if customer else "",
@@ -132,7 +145,9 @@ def shown_order(tx: Transaction, request: Request, store: Store, seen: SeenOrder
         ),
         format_amount(total, currency), f"{format_amount(total, currency)} {currency}",
         event.channel, format_seconds(seen.stands.placed_at, store.timezone),
-        format_seconds(event.instant, store.timezone), store.uuid, len(seen.stands.lines),
+        format_seconds(event.instant, store.timezone), store.uuid,
+        None if delivered_at is None else format_seconds(delivered_at, store.timezone),
+        len(seen.stands.lines),
         [
             Product(
                 line.line_key, line.quantity, line.returned,
@@ -160,7 +175,7 @@ async def view(request: Request) -> Outcome:
 
 
 async def every(request: Request) -> Outcome:
-    """A page of the store's orders, the latest first, or of one customer's."""
+    """A page of the store's orders, the latest told of first, or of one customer's."""
     found, faults = read(_PAGE, request.query, request.language)
     if faults:
         return Invalid(faults)
@@ -198,7 +213,8 @@ _PAGE: Final = (
 
 ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", "/v1/managers/store/orders", "manager", "orders.read", every,
-          "The store's orders, the latest first.", queries=_PAGE, takes_more=True, answer=Orders),
+          "The store's orders, the latest told of first.", queries=_PAGE, takes_more=True,
+          answer=Orders),
     Route("GET", "/v1/managers/store/orders/{order_id}/view", "manager", "orders.read", view,
           "An order, and what it came to in points.", takes_more=True, answer=View,
           refusals=(refusals.ORDER_NOT_FOUND,)),

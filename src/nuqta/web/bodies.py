@@ -33,9 +33,13 @@ def decoded(body: bytes, content_type: bytes | None, depth_max: int) -> dict[str
             return refusals.UNSUPPORTED_BODY
 
 
-def queried(query: bytes | None) -> dict[str, str] | Refusal:
-    """The names and values of a query; the same bounds hold as for a form."""
-    found = _urlencoded(query) if query else {}
+def queried(query: bytes | None, *, is_strict: bool) -> dict[str, str] | Refusal:
+    """The names and values of a query; the same bounds hold as for a form.
+
+    Where it is not strict, names without a value have "": Zid's published samples end in
+    `?STORE_ID`. Source: contract, zid-loyalty, section 0.4.
+    """
+    found = _urlencoded(query, is_strict=is_strict) if query else {}
     return found if isinstance(found, Refusal) else {name: str(one) for name, one in found.items()}
 
 
@@ -86,10 +90,10 @@ def _depth(body: bytes) -> int:
     return deepest
 
 
-def _urlencoded(body: bytes) -> dict[str, Any] | Refusal:
+def _urlencoded(body: bytes, *, is_strict: bool = True) -> dict[str, Any] | Refusal:
     try:
         pairs = parse_qsl(
-            body.decode("ascii"), keep_blank_values=True, strict_parsing=True,
+            body.decode("ascii"), keep_blank_values=True, strict_parsing=is_strict,
             errors="strict", max_num_fields=_FIELDS_MAX,
         )  # fmt: skip
     except ValueError:

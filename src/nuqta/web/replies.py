@@ -93,7 +93,9 @@ def refused(
     body = _envelope(refusal, language)
     if fields:
         envelope = msgspec.json.decode(body)
-        body = encode({**envelope, **fields, **envelope})  # a field named "status" takes no part
+        # A field may be called as a part of the envelope is, such as "status".
+        named = {f"body.{name}" if name in envelope else name: fields[name] for name in fields}
+        body = encode({**envelope, **named})
     status, headers, body = _reply(refusal.status, body, language, request)
     headers.append(NO_STORE)
     wait = retry_after_s or refusal.retry_after_s

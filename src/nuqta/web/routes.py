@@ -14,7 +14,7 @@ from nuqta.storage.sqlite import Transaction
 from nuqta.texts import say
 from nuqta.web.delivery import Courier
 from nuqta.web.fields import Field
-from nuqta.web.guard import Caller, Shopper
+from nuqta.web.guard import Caller, Shopper, any_of
 from nuqta.web.replies import Fields, Message, encode
 
 Who: TypeAlias = Literal["manager", "partner", "shopper", "source", "public", "storefront", "page"]
@@ -137,6 +137,7 @@ Handler: TypeAlias = Callable[[Request], Awaitable[Outcome]]
 class Route(msgspec.Struct, frozen=True):
     """One row: method, path with {names}, who may call under which scope, handler, sentence.
 
+    Of several scopes, written with ` | ` between, one is enough; "" asks for none.
     `fields` are what a body may hold, `queries` what a query may; a route that `takes_more` ignores
     whatever else is sent, as Zid's do, where clients send more than is asked for; on any other, a
     name that it does not know is refused. `answer` is the type of a good answer (a page has a
@@ -163,6 +164,11 @@ class Route(msgspec.Struct, frozen=True):
     unreadable: "Unreadable | None" = None
     is_long: bool = False
     headers: tuple[Field, ...] = ()
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """The scopes of which the caller needs one; empty where it needs none."""
+        return any_of(self.scope)
 
     @property
     def is_write(self) -> bool:

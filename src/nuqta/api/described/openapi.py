@@ -121,7 +121,9 @@ def _operation(route: Route, example: Example | None) -> Document:
         "summary": route.sentence,
         "description": _description(route),
         "security": [
-            {scheme: _scopes(route, scheme) for scheme in schemes} for schemes in _NEEDS[route.who]
+            {scheme: [scope] if scope and scheme == "application" else [] for scheme in schemes}
+            for schemes in _NEEDS[route.who]
+            for scope in route.scopes or ("",)
         ],
         "parameters": _parameters(route, example),
     }
@@ -141,11 +143,7 @@ def name_of(route: Route) -> str:
 def _description(route: Route) -> str:
     text = route.handler.__doc__ or route.sentence
     text = " ".join(text.split())
-    return f"{text} Scope: `{route.scope}`." if route.scope else text
-
-
-def _scopes(route: Route, scheme: str) -> list[str]:
-    return [route.scope] if scheme == "application" and route.scope else []
+    return f"{text} Scope: `{'` or `'.join(route.scopes)}`." if route.scopes else text
 
 
 def _parameters(route: Route, example: Example | None) -> list[Document]:

@@ -64,7 +64,7 @@ class Shown(msgspec.Struct, frozen=True):
     path: str
     sentence: str
     who: str
-    scope: str
+    scopes: tuple[str, ...]
     rows: list[Row]
     refusals: list[Refusal]
     curl: str
@@ -111,7 +111,7 @@ def _shown(route: Route, example: Example | None) -> Shown:
         path=route.path,
         sentence=route.sentence,
         who=_WHO[route.who],
-        scope=route.scope,
+        scopes=route.scopes,
         rows=[
             *_rows("query", route.queries),
             *_rows("header", route.headers),

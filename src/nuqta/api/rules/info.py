@@ -3,13 +3,14 @@
 Source: contract, zid-loyalty, sections 4.9, 5.12 and 5.13.
 """
 
+import asyncio
 from typing import Final
 
 import msgspec
 
 from nuqta import refusals
 from nuqta.engine import pages, stores
-from nuqta.engine.pages import InfoPage
+from nuqta.engine.pages import CONTENT_LENGTH_MAX, TAGS_MAX, TITLE_LENGTH_MAX, InfoPage
 from nuqta.storage.sqlite import Transaction
 from nuqta.texts import english
 from nuqta.web.fields import Field, read
@@ -18,7 +19,7 @@ from nuqta.web.routes import Invalid, Outcome, Request, Route
 
 _NAME: Final = english("Loyalty program page")
 _UPDATED: Final = english("Loyalty program page updated successfully")
-_NAMES: Final = ("title_ar", "title_en", "content_ar", "content_en")
+_TOO_MUCH: Final = english("Send a page of at most {most} characters and {tags} tags.")
 
 
 class Texts(msgspec.Struct, frozen=True):
@@ -72,13 +73,18 @@ async def both(request: Request) -> Outcome:
 
 
 async def update(request: Request) -> Outcome:
-    """The texts that were sent take the place of the page's; null takes one away."""
+    """The texts that were sent take the place of the page's; null, or one with nothing in it, takes
+    one away."""
     found, faults = read(_FIELDS, request.body, request.language)
+    cleared = [field.name for field in _FIELDS if field.name in request.body]
+    texts: dict[str, str | None] = dict.fromkeys(cleared)
+    for name, text in found.items():
+        try:
+            texts[name] = pages.plain(text) if name.startswith("title") else await _cleaned(text)
+        except ValueError:
+            faults[name] = [request.say(_TOO_MUCH, most=CONTENT_LENGTH_MAX, tags=TAGS_MAX)]
     if faults:
         return Invalid(faults)
-    texts: dict[str, str | None] = {
-        name: found.get(name) for name in _NAMES if name in request.body
-    }
 
     def work(tx: Transaction) -> Outcome:
         now, by = request.engine.clock.now(), request.caller.origin
@@ -89,12 +95,13 @@ async def update(request: Request) -> Outcome:
     return await request.write("change the info page", work)
 
 
+async def _cleaned(text: str) -> str | None:
+    return await asyncio.to_thread(pages.cleaned, text)
+
+
 def _texts(page: InfoPage) -> Texts:
     return Texts(page.title_ar, page.title_en, page.content_ar, page.content_en)
 
-
-TITLE_LENGTH_MAX: Final = 200
-CONTENT_LENGTH_MAX: Final = 65_536
 
 _FIELDS: Final = (
     Field("title_ar", "text", "The title in Arabic.", "برنامج الولاء", False,

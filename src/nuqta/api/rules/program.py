@@ -12,9 +12,11 @@ from nuqta import refusals
 from nuqta.api.rules.cashback import CashbackRule, every_rule
 from nuqta.api.rules.redemption import RedemptionMethod, every_method
 from nuqta.engine import stores
+from nuqta.engine.engine import Engine
 from nuqta.engine.reading.totals import totals
 from nuqta.engine.stores import ProgramWish
 from nuqta.ledger.instants import POINTS_MAX
+from nuqta.loyalty.customers import plain_digits
 from nuqta.loyalty.money import parse_amount
 from nuqta.loyalty.program import DAYS_MAX
 from nuqta.refusals import Refusal
@@ -130,12 +132,18 @@ async def expire(request: Request) -> Outcome:
 
 
 async def list_data(request: Request) -> Outcome:
-    """All of the program at once; the totals are exact at this instant."""
-    engine, store_id = request.engine, request.caller.store_id
-    sums = await asyncio.to_thread(totals, engine, store_id)
+    """All of the program at once; the totals are exact at this instant.
+
+    They take long where there are many customers, so they are worked out beside the loop.
+    """
+    return await asyncio.to_thread(_listed, request.engine, request.caller.store_id)
+
+
+def _listed(engine: Engine, store_id: int) -> ListData:
     with engine.vault.snapshot() as tx:
         store, program = stores.known(tx, store_id), stores.program_of(tx, store_id)
         rules, methods = every_rule(tx, store), every_method(tx, store)
+        sums = totals(tx, store_id, engine.clock.now())
     return ListData(
         "object", rules, methods, sums.earned, sums.redeemed, sums.pending, sums.customers,
         program.expiry_days, bool(program.is_on), Message("object"),
@@ -149,7 +157,7 @@ async def per_order(request: Request) -> Outcome:
         program = stores.program_of(tx, store.store_id)
         rule = stores.best_rule_for_all(tx, store.store_id) if program.is_on else None
     try:
-        amount = parse_amount(request.path["amount"], store.currency)
+        amount = parse_amount(plain_digits(request.path["amount"]), store.currency)
     except ValueError:
         return request.invalid("amount", _BAD_AMOUNT)
     points = min(rule.points_for(amount), POINTS_MAX) if rule else 0
@@ -177,7 +185,8 @@ _PUBLIC: Final = ("/v2/catalog/customers/loyalty-program", "/v1/customers/loyalt
 
 ROUTES: Final[tuple[Route, ...]] = (
     Route("POST", f"{_MANAGER}/activation", "manager", _WRITE, activate,
-          "The program is switched on or off.", _ACTIVATE, takes_more=True, answer=Activated),
+          "The program is switched on or off.", _ACTIVATE, takes_more=True, answer=Activated,
+          refusals=(refusals.NEVER_USABLE,)),
     Route("GET", f"{_MANAGER}/loyalty-status", "manager", _READ, status,
           "Whether the program is on.", takes_more=True, answer=Status),
     Route("POST", f"{_MANAGER}/points-expiration", "manager", _WRITE, expire,

@@ -6,8 +6,8 @@ import msgspec
 
 from nuqta.engine.customers import find, find_by
 from nuqta.engine.engine import Engine
-from nuqta.engine.reading.orders import SeenOrder, count_of_customer, orders_of_customer
-from nuqta.ledger.account import BUCKETS, Account
+from nuqta.engine.reading.orders import Bought, bought
+from nuqta.ledger.account import Account
 from nuqta.ledger.history import at
 from nuqta.ledger.instants import Instant
 from nuqta.loyalty.customers import Customer, canonical_email, canonical_mobile, checked_id
@@ -17,25 +17,22 @@ from nuqta.storage.statements import statement
 
 _PAGE = statement("customers.page")
 _COUNT = statement("customers.count")
-ORDERS_MAX = 100
-"""The latest orders that are shown with a customer."""
 
 
 class SeenCustomer(msgspec.Struct, frozen=True):
-    """A customer with the account of an instant, the number of orders, and the latest of these."""
+    """A customer with the account of an instant, and what the orders come to."""
 
     customer: Customer
     account: Account
-    order_count: int
-    orders: list[SeenOrder]
+    bought: Bought
 
 
-def customer_of(engine: Engine, store_id: int, customer_id: int) -> SeenCustomer | None:
-    """One customer now, with the latest orders; None for one that the store does not have."""
-    clock = engine.clock.now()
-    with engine.vault.snapshot() as tx:
-        customer = find(tx, store_id, customer_id)
-        return None if customer is None else _seen(tx, store_id, customer, clock, ORDERS_MAX)
+def customer_of(
+    tx: Transaction, store_id: int, customer_id: int, clock: Instant
+) -> SeenCustomer | None:
+    """One customer at `clock`; None for one that the store does not have."""
+    customer = find(tx, store_id, customer_id)
+    return None if customer is None else _seen(tx, store_id, customer, clock)
 
 
 def page_of(
@@ -43,19 +40,18 @@ def page_of(
 ) -> tuple[list[SeenCustomer], int]:
     """A page of a store's customers, the newest first, and how many there are in all.
 
-    `search` finds the one customer of that id, e-mail address or mobile number. It may look through
-    all customers: ask from a thread that may take its time.
+    `search` finds whoever has that id, e-mail address or mobile number. All are counted: ask from a
+    thread that may take its time.
     """
     clock = engine.clock.now()
-    bounds = {"dkey_from": store_id * BUCKETS, "dkey_until": (store_id + 1) * BUCKETS}
     with engine.vault.snapshot() as tx:
         if search:
             found = _searched(tx, store_id, search)
             count, page = len(found), found[skip : skip + most]
         else:
-            count = int(tx.rows(_COUNT, **bounds)[0][0])
-            page = tx.all(_PAGE, Customer, **bounds, limit=most, offset=skip)
-        return [_seen(tx, store_id, one, clock, ORDERS_MAX) for one in page], count
+            count = int(tx.rows(_COUNT, store_id=store_id)[0][0])
+            page = tx.all(_PAGE, Customer, store_id=store_id, limit=most, offset=skip)
+        return [_seen(tx, store_id, one, clock) for one in page], count
 
 
 def _searched(tx: Transaction, store_id: int, text: str) -> list[Customer]:
@@ -72,17 +68,10 @@ def _searched(tx: Transaction, store_id: int, text: str) -> list[Customer]:
     return [one for one in found if one is not None]
 
 
-def _seen(
-    tx: Transaction, store_id: int, customer: Customer, clock: Instant, most: int
-) -> SeenCustomer:
+def _seen(tx: Transaction, store_id: int, customer: Customer, clock: Instant) -> SeenCustomer:
     account = books.account(tx, (customer.dkey, customer.customer_id))
     if account is None:
         raise LookupError(f"customer {customer.customer_id} has no account")
     if max(clock, account.recorded_at) >= account.next_change_at:
         account = at(account, *books.open_lots(tx, account), clock)
-    return SeenCustomer(
-        customer,
-        account,
-        count_of_customer(tx, store_id, customer.customer_id),
-        orders_of_customer(tx, store_id, customer.customer_id, most),
-    )
+    return SeenCustomer(customer, account, bought(tx, store_id, customer.customer_id))

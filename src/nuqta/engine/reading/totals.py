@@ -6,7 +6,6 @@ passing of time has changed since. Source: contract, zid-loyalty, section 5.11.
 
 import msgspec
 
-from nuqta.engine.engine import Engine
 from nuqta.ledger.account import BUCKETS, Account
 from nuqta.ledger.history import at
 from nuqta.ledger.instants import Instant, Points
@@ -29,18 +28,14 @@ class Totals(msgspec.Struct, frozen=True):
     customers: int
 
 
-def totals(engine: Engine, store_id: int) -> Totals:
-    """The totals of a store, from one snapshot. It reads every account: ask from a thread that may
-    take its time. Raises StorageFault."""
-    clock = engine.clock.now()
-    with engine.vault.snapshot() as tx:
-        return _totals(tx, store_id, clock)
+def totals(tx: Transaction, store_id: int, clock: Instant) -> Totals:
+    """The totals of a store at `clock`, on the snapshot that `tx` reads. Raises StorageFault.
 
-
-def _totals(tx: Transaction, store_id: int, clock: Instant) -> Totals:
+    It reads every account: ask from a thread that may take its time.
+    """
     bounds = {"dkey_from": store_id * BUCKETS, "dkey_until": (store_id + 1) * BUCKETS}
     found = [int(one or 0) for one in tx.rows(_TOTALS, **bounds)[0]]
-    for row in tx.rows(_DUE, now=clock, **bounds):
+    for row in tx.walk(_DUE, now=clock, **bounds):
         before = account_from(row)
         after = at(before, *books.open_lots(tx, before), clock)
         for place, (old, new) in enumerate(zip(_parts(before), _parts(after), strict=True)):

@@ -93,18 +93,24 @@ SET username = excluded.username, digest = excluded.digest, created_at = exclude
 DELETE FROM order_credentials WHERE store_id = :store_id;
 
 -- name: of_customer
--- A customer's orders, the latest first.
+-- A customer's orders, the latest told of first.
 SELECT dkey, customer_id, order_key, program_revision, rule_id, rule_revision, hold, redeemed,
        discount, troubles, attended_by, created_at, changed_at
 FROM orders WHERE dkey = :dkey AND customer_id = :customer_id
 ORDER BY created_at DESC, order_key DESC LIMIT :limit OFFSET :offset;
 
 -- name: of_store
--- store-wide: a page of all orders, the latest first.
-SELECT dkey, customer_id, order_key, program_revision, rule_id, rule_revision, hold, redeemed,
-       discount, troubles, attended_by, created_at, changed_at
-FROM orders WHERE dkey >= :dkey_from AND dkey < :dkey_until
-ORDER BY created_at DESC, order_key DESC LIMIT :limit OFFSET :offset;
+-- store-wide: a page of all orders, the latest told of first.
+-- Found by the index alone, so that the rows before the page are not read.
+SELECT o.dkey, o.customer_id, o.order_key, o.program_revision, o.rule_id, o.rule_revision, o.hold,
+       o.redeemed, o.discount, o.troubles, o.attended_by, o.created_at, o.changed_at
+FROM (
+    SELECT dkey, customer_id, order_key FROM orders WHERE dkey / 64 = :store_id
+    ORDER BY created_at DESC, order_key DESC, customer_id DESC LIMIT :limit OFFSET :offset
+) AS page
+JOIN orders AS o ON o.dkey = page.dkey AND o.customer_id = page.customer_id
+    AND o.order_key = page.order_key
+ORDER BY o.created_at DESC, o.order_key DESC, o.customer_id DESC;
 
 -- name: count_of_customer
 -- How many orders a customer has.
@@ -112,4 +118,12 @@ SELECT count(*) FROM orders WHERE dkey = :dkey AND customer_id = :customer_id;
 
 -- name: count_of_store
 -- store-wide: how many orders there are.
-SELECT count(*) FROM orders WHERE dkey >= :dkey_from AND dkey < :dkey_until;
+SELECT count(*) FROM orders WHERE dkey / 64 = :store_id;
+
+-- name: events_of_customer
+-- What was told of each of a customer's orders, of those that were told of last.
+SELECT order_key, facts FROM order_events
+WHERE dkey = :dkey AND customer_id = :customer_id AND order_key IN (
+    SELECT order_key FROM orders WHERE dkey = :dkey AND customer_id = :customer_id
+    ORDER BY created_at DESC, order_key DESC LIMIT :limit
+);
