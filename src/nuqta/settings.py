@@ -34,6 +34,9 @@ class Setting(msgspec.Struct, frozen=True):
         return text
 
 
+PER_MINUTE_MAX: Final = 1_000_000
+"""The largest limit of requests a minute, also of a partner's own."""
+
 TABLE: Final = (
     Setting("DB", "nuqta.db", "The books: the path of an SQLite file, or a URL."),
     Setting("SECRET", "", "The key under which tokens are digested, 32 or more characters, with an"
@@ -41,11 +44,14 @@ TABLE: Final = (
     Setting("RATE_LIMIT", 60, "Requests a minute of an application on a store's managers' routes;"
             " 0 turns this and the two limits below off.", 0, 1_000_000),
     Setting("RATE_LIMIT_SHOPPER", 60, "Requests a minute of one customer token of an application on"
-            " a store; 0 turns it off.", 0, 1_000_000),
+            " a store; 0 turns it off.", 0, PER_MINUTE_MAX),
     Setting("RATE_LIMIT_ADDRESS", 60, "Requests a minute of one address on what anybody may ask;"
-            " 0 is off.", 0, 1_000_000),
-    Setting("RATE_LIMIT_TRACKED", 100_000, "Callers whose pace is remembered at a time.",
-            1_000, 10_000_000),
+            " 0 is off.", 0, PER_MINUTE_MAX),
+    Setting("RATE_LIMIT_TRACKED", 100_000, "Callers of each kind whose pace is remembered at a"
+            " time; several workers keep 32 bytes of each in a file.", 1_000, 10_000_000),
+    Setting("PROXY_HEADER", "", "The header at whose end the proxy in front puts its caller's"
+            " address, such as X-Forwarded-For; empty: no proxy, the connection tells.",
+            pattern=r"|[A-Za-z0-9-]{1,64}"),
     Setting("SESSION_IDLE_HOURS", 720, "Hours after which an unused customer token ends.",
             1, 87_600),
     Setting("SESSION_HOURS", 2_160, "Hours after which a customer token ends, however used.",
@@ -152,6 +158,7 @@ class Settings:
     rate_limit_shopper: int
     rate_limit_address: int
     rate_limit_tracked: int
+    proxy_header: str
     session_idle_hours: int
     session_hours: int
     sessions_per_customer: int

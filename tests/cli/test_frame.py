@@ -16,7 +16,7 @@ EVERY_COMMAND = [
     ("store", "create"), ("program", "set"), ("program", "show"), ("partner", "create"),
     ("partner", "install"), ("customer", "create"), ("customer", "login"), ("points", "adjust"),
     ("points", "show"), ("import", "customers"), ("import", "orders"), ("store", "list"),
-    ("partner", "uninstall"), ("partner", "list"), ("customer", "show"),
+    ("partner", "uninstall"), ("partner", "list"), ("customer", "show"), ("partner", "limit"),
     ("worker",), ("webhook", "add"), ("webhook", "list"), ("webhook", "remove"),
     ("webhook", "resume"), ("webhook", "replay"),
 ]  # fmt: skip

@@ -206,7 +206,10 @@ def test_partners_are_listed_without_their_tokens(shop: Terminal) -> None:
     assert installed(shop) == []
     made = shop.value("partner", "create", "--name", "App", "--store", shop.store)
     (one,) = installed(shop)
-    assert list(one) == ["partner_id", "name", "store", "scopes", "installed_at", "tokens"]
+    assert list(one) == [
+        "partner_id", "name", "store", "scopes", "installed_at", "tokens", "per_minute",
+        "shopper_per_minute",
+    ]  # fmt: skip
     assert (one["partner_id"], one["name"]) == (made["partner_id"], "App")
     assert (one["store"], one["tokens"]) == (int(shop.store), 2)
     second = str(create_store(shop)["id"])
@@ -216,6 +219,57 @@ def test_partners_are_listed_without_their_tokens(shop: Terminal) -> None:
     assert "nqp_" not in told
     assert "nqm_" not in told
     shop.no(1, "partner", "list", "--store", "7")
+
+
+def limits(shop: Terminal) -> list[tuple[Any, Any]]:
+    return [(one["per_minute"], one["shopper_per_minute"]) for one in installed(shop)]
+
+
+def test_a_partner_has_limits_of_its_own(shop: Terminal) -> None:
+    number = str(
+        shop.value("partner", "create", "--name", "A", "--store", shop.store)["partner_id"]
+    )
+    second = str(create_store(shop)["id"])
+    shop.value("partner", "install", "--partner", number, "--store", second)
+    assert limits(shop) == [("default", "default")] * 2
+    line = ("partner", "limit", number)
+    told = shop.value(*line, "--store", second, "--per-minute", "600")
+    assert told == {
+        "partner_id": int(number), "store": int(second), "stores": 1, "per_minute": 600,
+    }  # fmt: skip
+    assert limits(shop) == [("default", "default"), (600, "default")]
+    told = shop.value(*line, "--shopper-per-minute", "0")
+    assert told == {
+        "partner_id": int(number), "store": None, "stores": 2, "shopper_per_minute": 0,
+    }  # fmt: skip
+    assert limits(shop) == [("default", 0), (600, 0)]
+    shop.value("partner", "install", "--partner", number, "--store", second)
+    assert limits(shop) == [("default", 0), (600, 0)], "installing again leaves them"
+    shop.value(*line, "--per-minute", "default", "--shopper-per-minute", "1000000")
+    assert limits(shop) == [("default", 1_000_000)] * 2
+    people = shop.run("partner", "list").out
+    assert "per_minute          default\n" in people
+    assert "shopper_per_minute  1,000,000\n" in people
+    shop.value("partner", "uninstall", "--partner", number, "--store", second)
+    shop.no(1, *line, "--store", second, "--per-minute", "1")
+    shop.value("partner", "uninstall", "--partner", number, "--store", shop.store)
+    assert limits(shop) == [(None, None)]
+    assert "any store" in shop.no(1, *line, "--per-minute", "1")
+
+
+@pytest.mark.parametrize("wrong", ["-1", "-2", "x", "", "1.5", "1000001", "Default", "9" * 400])
+def test_a_limit_that_cannot_be_is_a_misuse(shop: Terminal, wrong: str) -> None:
+    number = str(
+        shop.value("partner", "create", "--name", "A", "--store", shop.store)["partner_id"]
+    )
+    for option in ("--per-minute", "--shopper-per-minute"):
+        assert option in shop.no(2, "partner", "limit", number, f"{option}={wrong}")
+    shop.no(2, "partner", "limit", number)
+    for no_id in NO_IDS:
+        assert "PARTNER" in shop.no(2, "partner", "limit", "--per-minute", "1", "--", no_id)
+    shop.no(1, "partner", "limit", "7", "--per-minute", "1")
+    shop.no(1, "partner", "limit", number, "--per-minute", "1", "--store", "7")
+    assert limits(shop) == [("default", "default")]
 
 
 def test_a_partner_is_taken_off_a_store_with_all_its_tokens(shop: Terminal) -> None:

@@ -14,7 +14,7 @@ import pytest
 from nuqta.api.routes import TABLE
 from nuqta.web.routes import Route
 from tests.calls.callers import good
-from tests.contract.test_compatibility import keys_of
+from tests.contract.report.test_compatibility import keys_of
 from tests.http.server import House
 from tests.http.test_access import name_of
 

@@ -25,8 +25,7 @@ from tests.http.server import (
 TERMINAL_ONLY = {
     "ERROR_PARTNER_NOT_FOUND", "ERROR_CUSTOMER_EXISTS", "ERROR_DOMAIN_TAKEN",
     "ERROR_STAFF_EXISTS",
-    "ERROR_EXPIRY_PASSED", "ERROR_TOO_MANY_METHODS", "ERROR_RULE_NOT_FOUND",
-    "ERROR_TOO_MANY_RULES",
+    "ERROR_EXPIRY_PASSED", "ERROR_TOO_MANY_RULES",
 }  # fmt: skip
 """Refusals that no route gives yet: only the terminal, the imports and the books reach them."""
 
@@ -36,6 +35,8 @@ REACHED_ELSEWHERE = {
     "ERROR_BASKET_TOO_SMALL": "tests/orders/test_percentages.py",
     "ERROR_CODE_TOO_SOON": "tests/http/test_codes.py",
     "ERROR_CUSTOMER_NOT_FOUND": "tests/http/test_hand_over.py",
+    "ERROR_ORDER_NOT_FOUND": "tests/contract/views/test_customers.py",
+    "ERROR_ORIGIN_REFUSED": "tests/contract/storefront/test_browser.py",
     "ERROR_POPUP_OK": "tests/http/test_bodies.py",
     "ERROR_BODY_TOO_LARGE": "tests/http/test_bodies.py",
     "ERROR_UNSUPPORTED_MEDIA_TYPE": "tests/http/test_bodies.py",
@@ -59,6 +60,8 @@ REACHED_ELSEWHERE = {
     "ERROR_POINTS_OUT_OF_RANGE": "tests/orders/test_bad_orders.py",
     "ERROR_BALANCE_TOO_LARGE": "tests/orders/test_bad_orders.py",
     "ERROR_METHOD_NOT_FOUND": "tests/orders/test_bad_carts.py",
+    "ERROR_RULE_NOT_FOUND": "tests/contract/rules/test_cashback.py",
+    "ERROR_TOO_MANY_METHODS": "tests/contract/rules/test_redemption.py",
     "ERROR_PROGRAM_OFF": "tests/orders/test_bad_carts.py",
     "ERROR_NOT_ENOUGH_POINTS": "tests/orders/test_bad_carts.py",
     "ERROR_POINTS_OWED": "tests/orders/test_bad_carts.py",

@@ -11,12 +11,14 @@ WRONG_NUMBERS = [
 ]  # fmt: skip
 WRONG_TEXTS = {
     "DELIVERY": ["", "mail", "LOG", "smtp "],
+    "PROXY_HEADER": ["x forwarded", "a:b", "x-forwarded-for,", "x" * 65],
     "SMTP_URL": ["localhost:25", "http://x", "smtp://"],
     "SMTP_FROM": ["", "nobody", "a@b@c", "a b@c"],
     "DELIVERY_WEBHOOK": ["x", "ftp://x", "https://"],
 }
 RIGHT_TEXTS = {
     "DELIVERY": ["log", "smtp", "webhook"],
+    "PROXY_HEADER": ["", "x-forwarded-for", "CF-Connecting-IP"],
     "SMTP_URL": ["", "smtp://h", "smtps://u:p@h:465", "smtp+starttls://h:587"],
     "SMTP_FROM": ["a@b", "points@shop.example"],
     "DELIVERY_WEBHOOK": ["", "http://x", "https://x/y?z"],

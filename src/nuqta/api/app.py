@@ -25,8 +25,8 @@ from nuqta.texts import arabic, english
 from nuqta.web.bodies import decoded, queried
 from nuqta.web.delivery import Courier
 from nuqta.web.fields import unknown
-from nuqta.web.guard import NOBODY, Caller, Guard, Shopper, TooMany, only
-from nuqta.web.limiter import Limiter
+from nuqta.web.guard import NOBODY, Caller, Counted, Guard, Shopper, TooMany, only
+from nuqta.web.limiter import Limiters, limiters
 from nuqta.web.log import RequestLog
 from nuqta.web.negotiation import accepts_json, language
 from nuqta.web.origins import Pairs, cors, preflight, store_at
@@ -51,18 +51,22 @@ _NO_KEY: Final = english("A key has 1 to 255 plain characters.")
 
 
 class App:
-    """The ASGI application of one server process, on an open engine."""
+    """The ASGI application of one server process, on an open engine. It counts its callers' pace
+    for itself, unless it is given the limiters that it shares with others."""
 
-    def __init__(self, engine: Engine, on_ready: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        on_ready: Callable[[], None] | None = None,
+        shared: Limiters | None = None,
+    ) -> None:
         self._on_ready = on_ready
         settings = engine.settings
-        shoppers = Limiter(settings.rate_limit_shopper, settings.rate_limit_tracked)
-        managers = Limiter(settings.rate_limit, settings.rate_limit_tracked)
+        paces = shared or limiters(settings)
         self._engine = engine
         self._log = RequestLog(settings.log_reads)
-        addresses = Limiter(settings.rate_limit_address, settings.rate_limit_tracked)
-        self._guard = Guard(engine, managers, shoppers, addresses)
-        self._points = PointsRoute(engine, shoppers, self._log)
+        self._guard = Guard(engine, paces)
+        self._points = PointsRoute(engine, paces.shoppers, self._log)
         self.in_front = self._points.in_front
         self._courier = Courier(settings)
         arabic()  # read before anything is served, and not in the middle of a first answer
@@ -112,8 +116,9 @@ class App:
         headers = only((name.lower(), value) for name, value in request.headers)
         rid = request_id(headers.get(b"x-request-id"))
         in_language = language(headers.get(b"accept-language"))
+        counted = Counted()
         try:
-            reply = await self._reply(request, route, headers, in_language, rid)
+            reply = await self._reply(request, route, headers, in_language, rid, counted)
         except StorageFault as fault:
             _log.error("request %s: %s", rid.decode(), fault)
             reply = refused(refusals.SERVICE_UNAVAILABLE, in_language, rid)
@@ -129,6 +134,7 @@ class App:
         self._log.write(rid, request.method, path, status)
         kinds = [value for name, value in head if name == b"content-type"]
         content = [(name, value) for name, value in head if name not in _CONTENT]
+        content += counted.headers
         return Response(status, content, Content(kinds[0], body) if kinds else None)
 
     def _is_browsers(self, request: HttpRequest, headers: dict[bytes, bytes]) -> bool:
@@ -152,6 +158,7 @@ class App:
         headers: dict[bytes, bytes],
         in_language: str,
         rid: bytes,
+        counted: Counted,
     ) -> Reply:
         if route is None:
             allow = allowed(TABLE, request.url.path.decode("latin-1"))
@@ -161,7 +168,7 @@ class App:
                 return 204, [*preflight(allow), (b"x-request-id", rid)], b""
             refusal = refusals.METHOD_NOT_ALLOWED if allow else refusals.NOT_FOUND
             return refused(refusal, in_language, rid, allow=allow)
-        outcome = await self._outcome(request, route, headers, in_language)
+        outcome = await self._outcome(request, route, headers, in_language, counted)
         match outcome:
             case Kept():
                 return replayed(outcome, rid)
@@ -182,11 +189,16 @@ class App:
                 return answered(outcome, in_language, rid)
 
     async def _outcome(
-        self, request: HttpRequest, route: Route, headers: dict[bytes, bytes], in_language: str
+        self,
+        request: HttpRequest,
+        route: Route,
+        headers: dict[bytes, bytes],
+        in_language: str,
+        counted: Counted,
     ) -> Outcome | TooMany:
         """What becomes of a request for a known route: guard, negotiation, body, pace, handler."""
         path = {name: value or "" for name, value in (request.route_values or {}).items()}
-        caller, shopper = self._who(route, headers, path, request)
+        caller, shopper = self._who(route, headers, path, request, counted)
         if not isinstance(caller, Caller):
             return caller
         if route.who != "page" and not accepts_json(headers.get(b"accept")):
@@ -202,7 +214,7 @@ class App:
         )  # fmt: skip
         if isinstance(body, Refusal):
             return body if route.unreadable is None else await route.unreadable(asked, body)
-        too_many = self._paced(route, caller, body)
+        too_many = self._paced(route, caller, body, counted)
         if too_many is not None:
             return too_many
         query = queried(request.url.query, is_strict=not route.takes_more)
@@ -224,30 +236,34 @@ class App:
         headers: dict[bytes, bytes],
         path: dict[str, str],
         request: HttpRequest,
+        counted: Counted,
     ) -> tuple[Caller | Refusal | TooMany, Shopper | None]:
         if route.who == "page":
             return NOBODY, None
         if route.who == "manager":
-            return self._guard.manager(headers, route.scope), None
+            return self._guard.manager(headers, route.scope, counted), None
         if route.who == "storefront":
-            return self._guard.browser(headers, is_write=route.is_write)
+            return self._guard.browser(headers, counted, is_write=route.is_write)
         if route.who == "public":
-            return self._guard.anybody(path["store"], request.client_ip), None
+            client = request.client_ip
+            return self._guard.anybody(path["store"], headers, client, counted), None
         if route.who == "source":
             return self._guard.source(headers, path["store"]), None
         caller = self._guard.partner(
-            headers, path["store"], route.scope, for_shopper=route.who == "shopper"
+            headers, path["store"], route.scope, counted, for_shopper=route.who == "shopper"
         )
         if route.who == "partner" or not isinstance(caller, Caller):
             return caller, None
         shopper = self._guard.shopper(headers, caller)
         return (shopper, None) if isinstance(shopper, Refusal) else (caller, shopper)
 
-    def _paced(self, route: Route, caller: Caller, body: dict[str, Any]) -> TooMany | None:
+    def _paced(
+        self, route: Route, caller: Caller, body: dict[str, Any], counted: Counted
+    ) -> TooMany | None:
         if not route.paced_by:
             return None
         whose = tuple(str(body.get(name, ""))[:_PACED_LENGTH] for name in route.paced_by)
-        return self._guard.pace(caller, whose)
+        return self._guard.pace(caller, whose, counted)
 
     async def _received(self, request: HttpRequest, route: Route) -> bytes | Refusal:
         settings = self._engine.settings

@@ -26,11 +26,19 @@ from nuqta.storage.faults import StorageFault
 from nuqta.storage.rows import account_from
 from nuqta.storage.statements import statement
 from nuqta.web.fields import Field
-from nuqta.web.guard import TooMany, bearer, check_partner, check_session, only, token
+from nuqta.web.guard import (
+    TooMany,
+    bearer,
+    check_partner,
+    check_session,
+    only,
+    shopper_key,
+    token,
+)
 from nuqta.web.limiter import Limiter
 from nuqta.web.log import RequestLog
 from nuqta.web.negotiation import accepts_json, language
-from nuqta.web.replies import JSON, VARY, Message, Reply, refused, request_id
+from nuqta.web.replies import JSON, VARY, Headers, Message, Reply, refused, request_id
 from nuqta.web.routes import Outcome, Request, Route
 
 Scope: TypeAlias = MutableMapping[str, Any]
@@ -75,6 +83,7 @@ class PointsRoute:
         self._limiter = limiter
         self._log = log
         self._noted: dict[bytes, int] = {}
+        self._paced: Headers = ()  # of the request in hand: nothing here waits for anything
 
     async def __call__(self, scope: Scope, store: str, send: Send) -> None:
         """Answer one request for the balance in `store`, whatever its method."""
@@ -95,6 +104,7 @@ class PointsRoute:
     def answer(self, method: str, store: str, headers: dict[bytes, bytes]) -> Reply:
         """The answer to one request, as it leaves; logged. Never raises."""
         rid = request_id(headers.get(b"x-request-id"))
+        self._paced = ()
         try:
             status, head, body = self.reply(method, store, headers, rid)
         except StorageFault as fault:
@@ -103,6 +113,7 @@ class PointsRoute:
         except Exception:
             _log.exception("request %s failed", rid.decode())
             status, head, body = self._refused(refusals.SERVER_ERROR, headers, rid)
+        head += self._paced
         if status >= 400:
             self._log.write(rid, method, PATH, status, store=store[:64])
         else:
@@ -130,13 +141,16 @@ class PointsRoute:
         # The order of the statement's parameters as they first stand in it.
         values = (self._digest(sent or ""), store_id, store_uuid, dkey, digest)
         row = self._vault.reader().rows_of(_BALANCE.text, values)[0]
-        partner_id, ends_at, known_id, scopes, customer_id, used_at, session_ends_at = row[:7]
+        partner_id, ends_at, known_id, scopes, own, customer_id, used_at, session_ends_at = row[:8]
         refusal = check_partner(sent, partner_id, ends_at, known_id, scopes, SCOPE, now)
         if refusal is not None:
             return refusal
-        wait_s = self._limiter.wait_s((partner_id, known_id, digest))
-        if wait_s:
-            return TooMany(wait_s)
+        if not self._limiter.is_off:
+            pace = self._limiter.count(shopper_key(partner_id, known_id, digest), own)
+            if pace is not None:
+                self._paced = pace.headers
+                if pace.wait_s:
+                    return TooMany(pace.wait_s)
         refusal = check_session(session, customer_id, session_ends_at, dkey, known_id, now)
         if refusal is not None:
             return refusal
@@ -144,7 +158,7 @@ class PointsRoute:
             return refusals.NOT_ACCEPTABLE
         if now - used_at > HOUR_US:
             self._note_use(dkey, digest, now)
-        account = account_from(row[7:])
+        account = account_from(row[8:])
         if max(now, account.recorded_at) < account.next_change_at:
             return account
         return account_now(self._engine, account.key, now) or refusals.SESSION_INVALID

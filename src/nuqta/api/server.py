@@ -6,10 +6,12 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
+from typing import Any, Final
 
 import uvicorn
 from uvicorn.supervisors import Multiprocess
@@ -20,8 +22,11 @@ from nuqta.engine.engine import database_path, open_engine
 from nuqta.settings import Settings
 from nuqta.storage.faults import CannotStart
 from nuqta.storage.gates import check_file, was_left_open
+from nuqta.web.limiter import limiters, make_shared
 from nuqta.web.protocol import Protocol
 
+_PACES: Final = "_NUQTA_PACES"
+"""Names, in the environment of a worker, the folder in which all count; no setting of anybody's."""
 _log = logging.getLogger("nuqta.server")
 
 
@@ -30,7 +35,7 @@ def make_app() -> App:
     settings = Settings(os.environ)
     _prepare(settings)
     threading.Thread(target=_end_with_supervisor, daemon=True).start()
-    return App(open_engine(settings))
+    return App(open_engine(settings), shared=limiters(settings, Path(os.environ[_PACES])))
 
 
 def _end_with_supervisor() -> None:
@@ -69,9 +74,26 @@ def serve(
         return
     os.environ["NUQTA_DB"] = str(path.absolute())
     config.app, config.factory = "nuqta.api.server:make_app", True
-    if on_ready is not None:
-        on_ready()  # the port is open, and whatever comes before the workers waits for them
-    Multiprocess(config, [listener]).run()
+    with _shared_paces(settings) as folder:
+        os.environ[_PACES] = str(folder)
+        if on_ready is not None:
+            on_ready()  # the port is open, and whatever comes before the workers waits for them
+        Multiprocess(config, [listener]).run()
+
+
+@contextmanager
+def _shared_paces(settings: Settings) -> Iterator[Path]:
+    """A private folder in which the workers count together, until the server ends. Raises
+    CannotStart."""
+    with TemporaryDirectory(prefix="nuqta-paces-", ignore_cleanup_errors=True) as name:
+        try:
+            make_shared(Path(name), settings.rate_limit_tracked)
+        except OSError as error:
+            raise CannotStart(
+                f"the workers cannot count their callers together in {name}: {error.strerror};"
+                " TMPDIR names another place, NUQTA_RATE_LIMIT_TRACKED asks for less"
+            ) from error
+        yield Path(name)
 
 
 def _check_delivery(settings: Settings, host: str) -> None:

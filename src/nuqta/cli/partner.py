@@ -6,6 +6,7 @@ import typer
 
 from nuqta.cli.frame import (
     Frame,
+    Misused,
     Refused,
     StoreOption,
     command,
@@ -16,6 +17,9 @@ from nuqta.cli.frame import (
     whole,
 )
 from nuqta.refusals import PARTNER_NOT_FOUND
+from nuqta.settings import PER_MINUTE_MAX
+
+_DEFAULT = "default"
 
 if TYPE_CHECKING:
     from nuqta.engine.access.clients import Registered
@@ -32,6 +36,24 @@ ScopeOption = Annotated[
         help="What it may do; may be given again: loyalty_program.read, loyalty_program.read_write,"
         " customers.read, customers.read_write, customers.login, orders.read, orders.read_write,"
         " webhooks.read_write.",
+    ),
+]
+PaceOption = Annotated[
+    str | None,
+    typer.Option(
+        "--per-minute",
+        metavar="N|default",
+        help="Requests a minute on managers' routes; 0: no limit.",
+        show_default=False,
+    ),
+]
+ShopperPaceOption = Annotated[
+    str | None,
+    typer.Option(
+        "--shopper-per-minute",
+        metavar="N|default",
+        help="Requests a minute of each customer's token; 0: no limit.",
+        show_default=False,
     ),
 ]
 PartnerOption = Annotated[str, typer.Option("--partner", metavar="ID", help="The partner's id.")]
@@ -180,6 +202,50 @@ def uninstall(frame: Frame, partner: PartnerOption, store: StoreOption) -> None:
     )
 
 
+@command(app, "limit")
+def limit(
+    frame: Frame,
+    partner: Annotated[str, typer.Argument(metavar="PARTNER", help="The partner's id.")],
+    store: Annotated[
+        str | None,
+        typer.Option(metavar="ID", help="One store's id or UUID; else all where it is installed."),
+    ] = None,
+    per_minute: PaceOption = None,
+    shopper_per_minute: ShopperPaceOption = None,
+) -> None:
+    """Give a partner limits of its own on a store, from the next request on.
+
+    A number stands in place of NUQTA_RATE_LIMIT or NUQTA_RATE_LIMIT_SHOPPER, 0 is no limit, and
+    `default` is the setting again. Where NUQTA_RATE_LIMIT is 0, nothing is limited all the same.
+    """
+    from nuqta.engine.access import partners
+
+    partner_id = _partner_id(partner, "PARTNER")
+    pace = _pace(per_minute, "--per-minute")
+    shopper_pace = _pace(shopper_per_minute, "--shopper-per-minute")
+    if pace is None and shopper_pace is None:
+        raise Misused("nothing to change: say --per-minute or --shopper-per-minute")
+    with frame.open() as engine:
+        found = None if store is None else find_store(engine.vault.reader(), store)
+        store_id = None if found is None else found.store_id
+        changed = engine.door.write_now(
+            "limit partner",
+            lambda tx: partners.change_pace(tx, partner_id, store_id, pace, shopper_pace),
+        )
+    if changed is PARTNER_NOT_FOUND:
+        raise Refused(f"there is no partner {partner_id}")
+    stores = settled(changed)
+    if not stores:
+        where = "any store" if found is None else found.name
+        raise Refused(f"partner {partner_id} is not installed on {where}")
+    changes = {"per_minute": _shown(pace), "shopper_per_minute": _shown(shopper_pace)}
+    changes = {name: value for name, value in changes.items() if value is not None}
+    frame.answer(
+        {"partner_id": partner_id, "store": store_id, "stores": stores, **changes},
+        [f"Partner {partner_id} has other limits on {_stores(stores)}.", changes],
+    )
+
+
 @command(app, "list")
 def every(
     frame: Frame,
@@ -202,6 +268,8 @@ def every(
             "scopes": one.scopes.split(),
             "installed_at": one.installed_at and format_instant(one.installed_at),
             "tokens": one.tokens,
+            "per_minute": _shown(one.rate_limit),
+            "shopper_per_minute": _shown(one.rate_limit_shopper),
         }
         for one in found
     ]
@@ -211,10 +279,26 @@ def every(
     frame.answer(values, lines or ["No partner is installed."])
 
 
-def _partner_id(text: str) -> int:
+def _partner_id(text: str, option: str = "--partner") -> int:
     from nuqta.loyalty.customers import ID_MAX
 
-    return whole(text, "--partner", 1, ID_MAX)
+    return whole(text, option, 1, ID_MAX)
+
+
+def _pace(text: str | None, option: str) -> int | None:
+    """A limit as it is kept: -1 for the setting; None where the option was left out."""
+    if text is None:
+        return None
+    return -1 if text == _DEFAULT else whole(text, option, 0, PER_MINUTE_MAX)
+
+
+def _stores(count: int) -> str:
+    return "1 store" if count == 1 else f"{count:,} stores"
+
+
+def _shown(pace: int | None) -> int | str | None:
+    """A limit as it is typed."""
+    return _DEFAULT if pace == -1 else pace
 
 
 def _show_client(frame: Frame, made: "Registered") -> None:

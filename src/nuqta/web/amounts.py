@@ -2,16 +2,22 @@
 
 from decimal import Decimal
 from fractions import Fraction
-from typing import Annotated, TypeAlias
+from typing import Annotated, Final, TypeAlias
 
 import msgspec
 
 from nuqta.loyalty.money import MINOR_MAX, Minor, decimals_of, format_amount, units_of
+from nuqta.texts import english
 
 Amount: TypeAlias = Annotated[
     Decimal, msgspec.Meta(extra_json_schema={"type": "number", "format": "decimal"})
 ]
 """A number of whole units, such as 2.5; whole ones have no fraction."""
+
+BAD_AMOUNT: Final = english(
+    "Send an amount above 0 and up to {most}, with at most this many decimals: {decimals}."
+)
+"""What is said of an amount that `exact_minor` does not take, with the values of `bounds`."""
 
 
 def shown_amount(minor: Minor, currency: str) -> Amount:
@@ -33,6 +39,11 @@ def exact_minor(amount: Fraction, currency: str) -> Minor:
     if minor.denominator != 1 or not 1 <= minor <= MINOR_MAX:
         raise ValueError(f"an amount has at most {decimals_of(currency)} decimals")
     return int(minor)
+
+
+def bounds(currency: str) -> dict[str, object]:
+    """The largest amount that is taken and the decimals that it may have, for a sentence."""
+    return {"most": MINOR_MAX // units_of(currency), "decimals": decimals_of(currency)}
 
 
 def exact_basis_points(percent: Fraction) -> int:

@@ -6,8 +6,10 @@ finds everything in one statement, and every other route share them to the lette
 Source: contract, decisions, section 1.
 """
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
+from ipaddress import IPv4Address, IPv6Network, ip_address
 from typing import Final
 
 import msgspec
@@ -23,20 +25,25 @@ from nuqta.ledger.instants import Instant
 from nuqta.refusals import Refusal
 from nuqta.storage.statements import statement
 from nuqta.web import origins
-from nuqta.web.limiter import Limiter
+from nuqta.web.limiter import AS_SET, Limiters, Pace
+from nuqta.web.replies import Headers
 
 _CALLER = statement("partners.caller")
 _SESSION = statement("sessions.by_digest")
+_WITH_PORT = re.compile(r"\[([^\]]*)\](?::[0-9]+)?|([0-9.]+):[0-9]+")
+_ADDRESS_LENGTH: Final = 64
 _TWICE = "\x00"  # stands for a header that was sent twice: no token is like it
 
 
 class Caller(msgspec.Struct, frozen=True):
     """A partner on a store where it is installed, or, without a partner, whoever the `face` says:
-    the store's own source of orders, its storefront, or the public."""
+    the store's own source of orders, its storefront, or the public. `shoppers_pace` is the
+    installation's own limit for its shoppers, a minute each."""
 
     partner_id: int | None
     store_id: int
     face: str = "source"
+    shoppers_pace: int = AS_SET
 
     @property
     def origin(self) -> str:
@@ -60,6 +67,55 @@ class TooMany(msgspec.Struct, frozen=True):
     """The caller is over its pace."""
 
     wait_s: int
+
+
+class Counted:
+    """What the guard counted of one request, for whoever answers it: every answer says so."""
+
+    __slots__ = ("pace",)
+
+    def __init__(self) -> None:
+        self.pace: Pace | None = None
+
+    def note(self, pace: Pace | None) -> TooMany | None:
+        """Keep where the caller stands; TooMany where it has to wait."""
+        if pace is None:
+            return None
+        self.pace = pace
+        return TooMany(pace.wait_s) if pace.wait_s else None
+
+    @property
+    def headers(self) -> Headers:
+        """The headers of the answer; none where nothing was counted."""
+        return self.pace.headers if self.pace else ()
+
+
+def address_of(headers: Mapping[bytes, bytes], client: str, proxy_header: str) -> str:
+    """Who calls, as one name for all that one caller has: an IPv4 address, or the /64 network of an
+    IPv6 one. `client` is the other end of the connection.
+
+    Behind a proxy it is the last address in `proxy_header`, the one that the proxy itself has put
+    there; what stands before it was sent by anybody.
+    """
+    if proxy_header:
+        sent = headers.get(proxy_header.lower().encode(), b"").rpartition(b",")[2].strip()
+        client = _network(sent[:_ADDRESS_LENGTH].decode("latin-1")) or client
+    return _network(client) or client
+
+
+@lru_cache(maxsize=4_096)
+def _network(text: str) -> str:
+    """The address in the text, which may carry a port; "" where there is none."""
+    match = _WITH_PORT.fullmatch(text)
+    try:
+        address = ip_address((match[1] or match[2]) if match else text.partition("%")[0])
+    except ValueError:
+        return ""
+    if isinstance(address, IPv4Address):
+        return str(address)
+    if address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    return str(IPv6Network((address, 64), strict=False))
 
 
 def only(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
@@ -136,18 +192,21 @@ def check_session(
     return refusals.SESSION_EXPIRED if ends_at <= now else None
 
 
+def shopper_key(partner_id: int, store_id: int, digest: bytes) -> bytes:
+    """Whose pace is counted where a customer's token says whose it is."""
+    return b"%d:%d:%b" % (partner_id, store_id, digest)
+
+
 class Guard:
     """The checks of every route but the balance, which makes them on its own statement."""
 
-    def __init__(
-        self, engine: Engine, managers: Limiter, shoppers: Limiter, addresses: Limiter
-    ) -> None:
+    def __init__(self, engine: Engine, limiters: Limiters) -> None:
         self._engine = engine
-        self._managers = managers
-        self._shoppers = shoppers
-        self._addresses = addresses
+        self._limiters = limiters
 
-    def manager(self, headers: dict[bytes, bytes], scope: str) -> Caller | Refusal | TooMany:
+    def manager(
+        self, headers: dict[bytes, bytes], scope: str, counted: Counted
+    ) -> Caller | Refusal | TooMany:
         """A partner with the manager token of a store; the token says which store.
 
         A token that is missing or not this partner's is refused before store and scope, because
@@ -165,7 +224,7 @@ class Guard:
             store_id=None,
             store_uuid=None,
         )[0]
-        partner_id, ends_at, store_id, scopes, of_partner, _, manager_ends_at = found
+        partner_id, ends_at, store_id, scopes, of_partner, _, manager_ends_at, own, shoppers = found
         refusal = check_partner(sent, partner_id, ends_at, store_id, scopes, scope, now)
         if refusal in (refusals.AUTHORIZATION_MISSING, refusals.AUTHORIZATION_INVALID):
             return refusal
@@ -177,11 +236,17 @@ class Guard:
             return refusals.SESSION_EXPIRED
         if refusal is not None:
             return refusal
-        wait_s = self._managers.wait_s((partner_id, store_id))
-        return TooMany(wait_s) if wait_s else Caller(partner_id, store_id)
+        pace = self._limiters.managers.count(b"%d:%d" % (partner_id, store_id), own)
+        return counted.note(pace) or Caller(partner_id, store_id, shoppers_pace=shoppers)
 
     def partner(
-        self, headers: dict[bytes, bytes], store: str, scope: str, *, for_shopper: bool
+        self,
+        headers: dict[bytes, bytes],
+        store: str,
+        scope: str,
+        counted: Counted,
+        *,
+        for_shopper: bool,
     ) -> Caller | Refusal | TooMany:
         """A partner on the store that the path names. Raises StorageFault.
 
@@ -204,11 +269,11 @@ class Guard:
         )
         if refusal is not None:
             return refusal
-        caller = Caller(partner_id, known_id)
+        caller = Caller(partner_id, known_id, shoppers_pace=found[8])
         if not for_shopper:
             return caller
         session = token(headers.get(b"x-customer-token"))
-        return self.pace(caller, engine.keyring.digest(session or "")) or caller
+        return self.pace(caller, engine.keyring.digest(session or ""), counted) or caller
 
     def source(self, headers: dict[bytes, bytes], store: str) -> Caller | Refusal:
         """The store's own source of orders, by its Basic pair. One answer for a wrong pair, a store
@@ -220,17 +285,20 @@ class Guard:
         store_id = credentials.store_of(engine.vault.reader(), engine.keyring, store, header)
         return refusals.AUTHORIZATION_INVALID if store_id is None else Caller(None, store_id)
 
-    def anybody(self, store: str, address: str) -> Caller | Refusal | TooMany:
+    def anybody(
+        self, store: str, headers: dict[bytes, bytes], client: str, counted: Counted
+    ) -> Caller | Refusal | TooMany:
         """Whoever asks about the store that the path names, paced by their address. Raises
         StorageFault."""
         found = find(self._engine.vault.reader(), store)
         if found is None:
             return refusals.STORE_NOT_FOUND
-        wait_s = self._addresses.wait_s(address)
-        return TooMany(wait_s) if wait_s else Caller(None, found.store_id, "public")
+        address = address_of(headers, client, self._engine.settings.proxy_header)
+        too_many = counted.note(self._limiters.addresses.count(address.encode()))
+        return too_many or Caller(None, found.store_id, "public")
 
     def browser(
-        self, headers: dict[bytes, bytes], *, is_write: bool
+        self, headers: dict[bytes, bytes], counted: Counted, *, is_write: bool
     ) -> tuple[Caller | Refusal | TooMany, Shopper | None]:
         """A customer's browser at a store's own domain: by the token that it sends, or by the
         session that it keeps, which writes for a page of the store alone. Raises StorageFault."""
@@ -244,17 +312,24 @@ class Guard:
             sent = origins.session_cookie(headers)
             if sent is not None and is_write and not origins.is_own_page(reader, store, headers):
                 return refusals.ORIGIN_REFUSED, None
-        too_many = self.pace(caller, self._engine.keyring.digest(sent or ""))
+        too_many = self.pace(caller, self._engine.keyring.digest(sent or ""), counted)
         if too_many is not None:
             return too_many, None
         known = {b"x-customer-token": sent.encode("latin-1")} if sent else {}
         shopper = self.shopper(known, caller)
         return (shopper, None) if isinstance(shopper, Refusal) else (caller, shopper)
 
-    def pace(self, caller: Caller, whose: object) -> TooMany | None:
-        """Count one request of a shopper, known by a token's digest or by an address."""
-        wait_s = self._shoppers.wait_s((caller.partner_id, caller.store_id, whose))
-        return TooMany(wait_s) if wait_s else None
+    def pace(
+        self, caller: Caller, whose: bytes | tuple[str, ...], counted: Counted
+    ) -> TooMany | None:
+        """Count one request of a shopper, known by a token's digest or by what the body says."""
+        partner_id, store_id = caller.partner_id or 0, caller.store_id
+        if isinstance(whose, bytes):
+            key = shopper_key(partner_id, store_id, whose)
+        else:
+            said = "\0".join(whose).encode(errors="surrogatepass")
+            key = b"%d:%d=%b" % (partner_id, store_id, said)
+        return counted.note(self._limiters.shoppers.count(key, caller.shoppers_pace))
 
     def shopper(self, headers: dict[bytes, bytes], caller: Caller) -> Shopper | Refusal:
         """The customer's session, on the caller's store. Raises StorageFault."""

@@ -19,7 +19,10 @@ _ALLOWED_HEADERS: Final = (
     b"Content-Type, Accept-Language, X-CUSTOMER-TOKEN, CART-SESSION-ID, Idempotency-Key,"
     b" X-Request-Id"
 )
-_EXPOSED: Final = b"X-Request-Id, Content-Language, Retry-After, Idempotent-Replayed"
+_EXPOSED: Final = (
+    b"X-Request-Id, Content-Language, Retry-After, Idempotent-Replayed, RateLimit,"
+    b" RateLimit-Policy, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset"
+)
 
 Pairs = list[tuple[bytes, bytes]]
 

@@ -19,10 +19,10 @@ CART = "/api/v1/cart/loyalty"
 SESSION = "/api/v1/auth/session"
 
 
-def kept(house: House) -> dict[str, str]:
+def kept(alone: House) -> dict[str, str]:
     """Aisha's browser after the shop has handed her session over."""
-    token = house.world.login(house.world.aisha)
-    answer = house.send("POST", SESSION, {**HOST, "X-CUSTOMER-TOKEN": token})
+    token = alone.world.login(alone.world.aisha)
+    answer = alone.send("POST", SESSION, {**HOST, "X-CUSTOMER-TOKEN": token})
     assert answer.status == 200
     assert answer.json == {"ok": True}
     cookie = answer["set-cookie"]
@@ -34,31 +34,31 @@ def kept(house: House) -> dict[str, str]:
     return {**HOST, "Cookie": f"other=1; {value}"}
 
 
-def method_of(house: House, points: int = 40) -> str:
-    return Shop(house, house.world.riyadh).method(points=points).method_id
+def method_of(alone: House, points: int = 40) -> str:
+    return Shop(alone, alone.world.riyadh).method(points=points).method_id
 
 
-def apply(house: House, headers: dict[str, str]) -> Answer:
-    return house.send("POST", f"{CART}/redemptions", headers, {"method_ids": [method_of(house)]})
+def apply(alone: House, headers: dict[str, str]) -> Answer:
+    return alone.send("POST", f"{CART}/redemptions", headers, {"method_ids": [method_of(alone)]})
 
 
-def test_a_browser_looks_and_redeems(house: House) -> None:
-    world = house.world
+def test_a_browser_looks_and_redeems(alone: House) -> None:
+    world = alone.world
     world.adjust(world.aisha, 120)
-    browser = kept(house)
-    assert house.send("GET", f"{CART}/balance", browser).json == {"balance": 120}
-    earned = house.send("GET", f"{CART}/calculate?cart_total=250.75", browser)
+    browser = kept(alone)
+    assert alone.send("GET", f"{CART}/balance", browser).json == {"balance": 120}
+    earned = alone.send("GET", f"{CART}/calculate?cart_total=250.75", browser)
     assert earned.json == {"points": 250}
     own = {**browser, "Origin": OWN}
-    answer = apply(house, own)
+    answer = apply(alone, own)
     assert answer.json["ok"] is True
-    assert house.send("GET", f"{CART}/balance", browser).json == {"balance": 80}
-    assert house.send("DELETE", f"{CART}/redemptions", own).json["ok"] is True
-    assert house.send("GET", f"{CART}/balance", browser).json == {"balance": 120}
-    page = house.send("GET", f"{CART}/wallet?page=1&page_size=1", browser).json
+    assert alone.send("GET", f"{CART}/balance", browser).json == {"balance": 80}
+    assert alone.send("DELETE", f"{CART}/redemptions", own).json["ok"] is True
+    assert alone.send("GET", f"{CART}/balance", browser).json == {"balance": 120}
+    page = alone.send("GET", f"{CART}/wallet?page=1&page_size=1", browser).json
     assert (page["count"], page["page"], page["page_size"]) == (1, 1, 1)
     assert page["results"][0]["type"] == "ManualAccumulation"
-    (option,) = house.send("GET", f"{CART}/redemption-options", browser).json["options"]
+    (option,) = alone.send("GET", f"{CART}/redemption-options", browser).json["options"]
     assert option["points_to_redeem"] == 40
 
 
@@ -82,94 +82,94 @@ def test_a_browser_looks_and_redeems(house: House) -> None:
     ],
 )
 def test_a_cookie_writes_for_the_shops_own_pages_alone(
-    house: House, sign: str, value: str, status: int
+    alone: House, sign: str, value: str, status: int
 ) -> None:
-    world = house.world
+    world = alone.world
     world.adjust(world.aisha, 100)
-    browser = kept(house)
-    answer = apply(house, {**browser, sign: value})
+    browser = kept(alone)
+    answer = apply(alone, {**browser, sign: value})
     assert answer.status == status, answer.body
     assert answer.code == ("" if status == 200 else "ERROR_ORIGIN_REFUSED")
     assert world.balance(world.aisha).held == (40 if status == 200 else 0)
-    assert house.send("GET", f"{CART}/balance", {**browser, sign: value}).status == 200
+    assert alone.send("GET", f"{CART}/balance", {**browser, sign: value}).status == 200
 
 
-def test_an_origin_counts_for_more_than_what_the_browser_says_of_it(house: House) -> None:
-    browser = {**kept(house), "Origin": "https://evil.example", "Sec-Fetch-Site": "same-origin"}
-    assert apply(house, browser).code == "ERROR_ORIGIN_REFUSED"
+def test_an_origin_counts_for_more_than_what_the_browser_says_of_it(alone: House) -> None:
+    browser = {**kept(alone), "Origin": "https://evil.example", "Sec-Fetch-Site": "same-origin"}
+    assert apply(alone, browser).code == "ERROR_ORIGIN_REFUSED"
 
 
-def test_who_sends_the_token_itself_writes_from_anywhere(house: House) -> None:
-    world = house.world
+def test_who_sends_the_token_itself_writes_from_anywhere(alone: House) -> None:
+    world = alone.world
     world.adjust(world.aisha, 100)
     headers = {**HOST, "X-CUSTOMER-TOKEN": world.login(world.aisha), "Origin": "https://x.example"}
-    assert apply(house, headers).status == 200
+    assert apply(alone, headers).status == 200
 
 
-def test_the_session_ends_and_the_cookie_goes(house: House) -> None:
-    browser = kept(house)
-    assert house.send("DELETE", SESSION, browser).code == "ERROR_ORIGIN_REFUSED"
-    answer = house.send("DELETE", SESSION, {**browser, "Origin": OWN})
+def test_the_session_ends_and_the_cookie_goes(alone: House) -> None:
+    browser = kept(alone)
+    assert alone.send("DELETE", SESSION, browser).code == "ERROR_ORIGIN_REFUSED"
+    answer = alone.send("DELETE", SESSION, {**browser, "Origin": OWN})
     assert answer["set-cookie"].startswith(f"{COOKIE}=; Max-Age=0;")
-    assert house.send("GET", f"{CART}/balance", browser).code == "ERROR_SESSION_INVALID"
+    assert alone.send("GET", f"{CART}/balance", browser).code == "ERROR_SESSION_INVALID"
 
 
-def test_a_cookie_alone_makes_no_session_to_keep(house: House) -> None:
-    browser = {**kept(house), "Origin": OWN}
-    assert house.send("POST", SESSION, browser).code == "ERROR_SESSION_MISSING"
+def test_a_cookie_alone_makes_no_session_to_keep(alone: House) -> None:
+    browser = {**kept(alone), "Origin": OWN}
+    assert alone.send("POST", SESSION, browser).code == "ERROR_SESSION_MISSING"
 
 
-def test_cors_is_for_the_shops_own_domains(house: House) -> None:
-    browser = kept(house)
-    mine = house.send("GET", f"{CART}/balance", {**browser, "Origin": OWN})
+def test_cors_is_for_the_shops_own_domains(alone: House) -> None:
+    browser = kept(alone)
+    mine = alone.send("GET", f"{CART}/balance", {**browser, "Origin": OWN})
     assert mine["access-control-allow-origin"] == OWN
     assert mine["access-control-allow-credentials"] == "true"
-    others = house.send("GET", f"{CART}/balance", {**browser, "Origin": "https://evil.example"})
+    others = alone.send("GET", f"{CART}/balance", {**browser, "Origin": "https://evil.example"})
     assert "access-control-allow-origin" not in others.names
     assert ("vary", "Origin") in others.headers
     ask = {**HOST, "Access-Control-Request-Method": "POST"}
-    early = house.ask("OPTIONS", f"{CART}/redemptions", {**ask, "Origin": OWN})
+    early = alone.ask("OPTIONS", f"{CART}/redemptions", {**ask, "Origin": OWN})
     assert early.status == 204
     assert early["access-control-allow-origin"] == OWN
     assert {"POST", "DELETE"} <= set(early["access-control-allow-methods"].split(", "))
     assert "X-CUSTOMER-TOKEN" in early["access-control-allow-headers"]
-    no = house.ask("OPTIONS", f"{CART}/redemptions", {**ask, "Origin": "https://evil.example"})
+    no = alone.ask("OPTIONS", f"{CART}/redemptions", {**ask, "Origin": "https://evil.example"})
     assert no.status == 405
     assert "access-control-allow-origin" not in no.names
-    path = f"/v1/customers/loyalty-program/{house.world.riyadh.store_id}/points"
-    assert "access-control-allow-origin" not in house.ask("GET", path, {"Origin": OWN}).names
+    path = f"/v1/customers/loyalty-program/{alone.world.riyadh.store_id}/points"
+    assert "access-control-allow-origin" not in alone.ask("GET", path, {"Origin": OWN}).names
 
 
 @pytest.mark.parametrize(
     "host", ["riyadh.example", "RIYADH.Example", "riyadh.example:443", "riyadh.example."]
 )
-def test_the_store_is_found_by_its_domain(house: House, host: str) -> None:
-    token = house.world.login(house.world.aisha)
-    answer = house.send("GET", f"{CART}/balance", {"Host": host, "X-CUSTOMER-TOKEN": token})
+def test_the_store_is_found_by_its_domain(alone: House, host: str) -> None:
+    token = alone.world.login(alone.world.aisha)
+    answer = alone.send("GET", f"{CART}/balance", {"Host": host, "X-CUSTOMER-TOKEN": token})
     assert answer.status == 200
 
 
 @pytest.mark.parametrize("host", ["nobody.example", "", "x.riyadh.example", "riyadh.example@x"])
-def test_another_host_is_no_store(house: House, host: str) -> None:
-    token = house.world.login(house.world.aisha)
+def test_another_host_is_no_store(alone: House, host: str) -> None:
+    token = alone.world.login(alone.world.aisha)
     headers = {"Host": host, "X-CUSTOMER-TOKEN": token, "X-Forwarded-Host": "riyadh.example"}
-    assert house.send("GET", f"{CART}/balance", headers).code == "ERROR_STORE_NOT_FOUND"
+    assert alone.send("GET", f"{CART}/balance", headers).code == "ERROR_STORE_NOT_FOUND"
 
 
 @pytest.mark.parametrize(
     "sent", [None, [], ["a", "b"], "", 5, [5], [""], {"id": "x"}, [["x"]], [None]]
 )
-def test_one_method_is_applied(house: House, sent: object) -> None:
-    headers = {**HOST, "X-CUSTOMER-TOKEN": house.world.login(house.world.aisha)}
-    answer = house.send("POST", f"{CART}/redemptions", headers, {"method_ids": sent})
+def test_one_method_is_applied(alone: House, sent: object) -> None:
+    headers = {**HOST, "X-CUSTOMER-TOKEN": alone.world.login(alone.world.aisha)}
+    answer = alone.send("POST", f"{CART}/redemptions", headers, {"method_ids": sent})
     assert (answer.status, answer.code) == (422, "ERROR_POPUP_OK")
     assert list(answer.json)[3:] == ["method_ids"]
 
 
-def test_the_script_calls_what_there_is(house: House) -> None:
-    answer = house.ask("GET", "/storefront/zid.js", HOST)
+def test_the_script_calls_what_there_is(alone: House) -> None:
+    answer = alone.ask("GET", "/storefront/zid.js", HOST)
     assert answer["content-type"].startswith("text/javascript")
-    again = house.ask("GET", "/storefront/zid.js", {**HOST, "If-None-Match": answer["etag"]})
+    again = alone.ask("GET", "/storefront/zid.js", {**HOST, "If-None-Match": answer["etag"]})
     assert (again.status, again.body) == (304, b"")
     script = answer.body.decode()
     calls = set(re.findall(r'call\("([A-Z]+)", "(/[a-z-]+)', script))

@@ -100,7 +100,9 @@ def headers(route: Route, status: int) -> list[str]:
     found += {401: ["WWW-Authenticate"], 405: ["Allow"]}.get(status, [])
     if status in (429, 503):
         found.append("Retry-After")
-    return [*found, *_RATE] if is_paced and status not in (401, 405) else found
+    # A manager is counted once known; a shopper before the session is looked at.
+    uncounted = (405,) if route.who in ("shopper", "storefront") else (401, 405)
+    return [*found, *_RATE] if is_paced and status not in uncounted else found
 
 
 def is_certain(name: str) -> bool:

@@ -16,7 +16,7 @@ from nuqta.loyalty.dates import format_instant
 from nuqta.refusals import Refusal
 from nuqta.storage.sqlite import Transaction
 from nuqta.texts import english
-from nuqta.web.amounts import Amount, exact_minor, shown_amount
+from nuqta.web.amounts import BAD_AMOUNT, Amount, bounds, exact_minor, shown_amount
 from nuqta.web.fields import Field, read
 from nuqta.web.replies import Message
 from nuqta.web.routes import Invalid, Outcome, Request, Route
@@ -25,7 +25,6 @@ _NAME: Final = english("Points collection")
 _UPDATED: Final = english("Points collection updated successfully")
 _ON: Final = english("Points collection method activated successfully")
 _OFF: Final = english("Points collection method deactivated successfully")
-_BAD_MONEY: Final = english("Send an amount above 0, with no more decimals than the currency has.")
 
 
 class Level(msgspec.Struct, frozen=True, rename="camel"):
@@ -138,7 +137,7 @@ async def update(request: Request) -> Outcome:
     store = stores.known(reader, request.caller.store_id)
     minor = _minor(found.get("config[money]"), store)
     if minor is None and "config[money]" in found:
-        faults["config[money]"] = [request.say(_BAD_MONEY)]
+        faults["config[money]"] = [request.say(BAD_AMOUNT, **bounds(store.currency))]
     if faults:
         return Invalid(faults)
     wish = RuleWish(found["config[points]"], minor)

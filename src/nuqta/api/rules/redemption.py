@@ -17,7 +17,9 @@ from nuqta.refusals import Refusal
 from nuqta.storage.sqlite import Transaction
 from nuqta.texts import english
 from nuqta.web.amounts import (
+    BAD_AMOUNT,
     Amount,
+    bounds,
     exact_basis_points,
     exact_minor,
     shown_amount,
@@ -33,7 +35,6 @@ _UPDATED: Final = english("Point redemption method updated successfully")
 _DELETED: Final = english("Point redemption method deleted successfully")
 _ON: Final = english("Point redemption method activated successfully")
 _OFF: Final = english("Point redemption method deactivated successfully")
-_BAD_AMOUNT: Final = english("Send an amount above 0, with no more decimals than the currency has.")
 _BAD_PERCENT: Final = english("Send a percentage above 0 and up to 100, with two decimals at most.")
 
 
@@ -258,8 +259,11 @@ def _wish(
         try:
             discount = _discount(kind, found["config[discount]"], store)
         except ValueError:
-            text = _BAD_AMOUNT if kind == FIXED else _BAD_PERCENT
-            faults["config[discount]"] = [request.say(text)]
+            faults["config[discount]"] = [
+                request.say(BAD_AMOUNT, **bounds(store.currency))
+                if kind == FIXED
+                else request.say(_BAD_PERCENT)
+            ]
     if faults:
         return Invalid(faults)
     currency = found.get("config[currency]", store.currency)

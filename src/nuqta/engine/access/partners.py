@@ -25,6 +25,7 @@ _INSTALL = statement("partners.install")
 _SCOPES_AT = statement("partners.scopes_at")
 _SCOPES_ANYWHERE = statement("partners.scopes_anywhere")
 _INSTALLATIONS = statement("partners.installations")
+_CHANGE_PACE = statement("partners.change_pace")
 _REVOKE_TOKENS = statement("partners.revoke_tokens")
 _UNINSTALL = statement("partners.uninstall")
 _ADD_TOKEN = statement("partners.add_token")
@@ -71,7 +72,9 @@ class Installed(msgspec.Struct, frozen=True):
 
 
 class Installation(msgspec.Struct, frozen=True):
-    """Where a partner is installed, with the number of its live tokens; nowhere: None twice."""
+    """Where a partner is installed, with the number of its live tokens, and its own limits there,
+    requests a minute: -1 is the setting, 0 none. Installed nowhere: no store, instant and limits.
+    """
 
     partner_id: int
     name: str
@@ -79,6 +82,8 @@ class Installation(msgspec.Struct, frozen=True):
     scopes: str
     installed_at: Instant | None
     tokens: int
+    rate_limit: int | None
+    rate_limit_shopper: int | None
 
 
 def checked_scopes(names: Iterable[str]) -> str:
@@ -181,6 +186,26 @@ def end_tokens(tx: Transaction, partner_id: int, store_id: int) -> int:
     tx.run(_END_CODES, **named)
     tx.run(_END_REFRESH, **named)
     return tx.run(_REVOKE_TOKENS, **named)
+
+
+def change_pace(
+    tx: Transaction,
+    partner_id: int,
+    store_id: int | None,
+    rate_limit: int | None,
+    rate_limit_shopper: int | None,
+) -> int | Refusal:
+    """Give a partner limits of its own, on one store or on all where it is installed; how many
+    those are. Requests a minute; -1 is the setting, 0 no limit, None leaves it as it is.
+
+    A running server heeds it from the next request on. Refuses an unknown partner.
+    """
+    if tx.row(_BY_ID, partner_id=partner_id) is None:
+        return refusals.PARTNER_NOT_FOUND
+    return tx.run(
+        _CHANGE_PACE, partner_id=partner_id, store_id=store_id, rate_limit=rate_limit,
+        rate_limit_shopper=rate_limit_shopper,
+    )  # fmt: skip
 
 
 def installations(tx: Transaction, store_id: int | None, now: Instant) -> list[Installation]:

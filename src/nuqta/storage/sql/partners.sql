@@ -29,6 +29,14 @@ VALUES (:digest, :kind, :partner_id, :store_id, :created_at, :ends_at, :grant_id
 -- Every token of an installation ends.
 DELETE FROM partner_tokens WHERE store_id = :store_id AND partner_id = :partner_id;
 
+-- name: change_pace
+-- A partner's limits, on one store or, where none is named, wherever it is installed; null leaves one
+-- as it is.
+UPDATE installations
+SET rate_limit = coalesce(:rate_limit, rate_limit),
+    rate_limit_shopper = coalesce(:rate_limit_shopper, rate_limit_shopper)
+WHERE partner_id = :partner_id AND (:store_id IS NULL OR store_id = :store_id);
+
 -- name: uninstall
 -- A partner is no longer installed on a store; its tokens there have ended before.
 DELETE FROM installations WHERE store_id = :store_id AND partner_id = :partner_id;
@@ -38,7 +46,8 @@ DELETE FROM installations WHERE store_id = :store_id AND partner_id = :partner_i
 -- none is named, on all; there a partner that is installed nowhere stands with nulls.
 SELECT p.partner_id, p.name, i.store_id, coalesce(i.scopes, ''), i.installed_at,
     (SELECT count(*) FROM partner_tokens t
-     WHERE t.store_id = i.store_id AND t.partner_id = p.partner_id AND t.ends_at > :now)
+     WHERE t.store_id = i.store_id AND t.partner_id = p.partner_id AND t.ends_at > :now),
+    i.rate_limit, i.rate_limit_shopper
 FROM partners p LEFT JOIN installations i ON i.partner_id = p.partner_id
 WHERE :store_id IS NULL OR i.store_id = :store_id
 ORDER BY p.created_at, p.partner_id, i.installed_at, i.store_id;
@@ -46,7 +55,8 @@ ORDER BY p.created_at, p.partner_id, i.installed_at, i.store_id;
 -- name: caller
 -- Who calls a store's route: the partner by its authorization token, the store by id or UUID, the
 -- installation, and the manager token where one was sent. What is missing comes back null.
-SELECT t.partner_id, t.ends_at, s.store_id, i.scopes, m.partner_id, m.store_id, m.ends_at
+SELECT t.partner_id, t.ends_at, s.store_id, i.scopes, m.partner_id, m.store_id, m.ends_at,
+    i.rate_limit, i.rate_limit_shopper
 FROM (SELECT 1)
 LEFT JOIN partner_tokens t ON t.digest = :partner_digest AND t.kind = 'authorization'
 LEFT JOIN partner_tokens m ON m.digest = :manager_digest AND m.kind = 'manager'

@@ -1,7 +1,8 @@
 -- name: balance
 -- The one statement of the hot path: who calls (token digest), whether the caller is installed on
--- the store, whose session it is, and that customer's account. What is missing comes back null.
-SELECT t.partner_id, t.ends_at, s.store_id, i.scopes,
+-- the store and at which pace, whose session it is, and that customer's account. What is missing
+-- comes back null.
+SELECT t.partner_id, t.ends_at, s.store_id, i.scopes, i.rate_limit_shopper,
        n.customer_id, n.used_at, n.ends_at,
        a.dkey, a.customer_id, a.version, a.recorded_at, a.next_change_at, a.lots, a.pending,
        a.available, a.held, a.owed, a.issued, a.redeemed, a.expired, a.cancelled, a.adjusted_in,

@@ -10,7 +10,7 @@ import pytest
 
 from nuqta.api.routes import TABLE
 from tests.calls.callers import good, send
-from tests.contract.promised import PROMISES, Promise
+from tests.contract.report.promised import PROMISES, Promise
 from tests.http.server import House
 from tests.http.test_access import name_of
 from tests.orders.shop import Shop

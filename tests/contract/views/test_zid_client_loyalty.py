@@ -157,7 +157,7 @@ def test_who_is_not_a_customer(client: ZidClient) -> None:
 def test_control_every_call_of_the_clients_loyalty_part_is_made_here() -> None:
     calls = {name for name in vars(type(client_type().loyalty)) if not name.startswith("_")}
     calls.discard("token_header")
-    text = (ROOT / "tests" / "contract" / "test_zid_client.py").read_text()
+    text = (ROOT / "tests" / "contract" / "views" / "test_zid_client_loyalty.py").read_text()
     missing = [name for name in sorted(calls) if f".loyalty.{name}(" not in text]
     assert missing == []
 
