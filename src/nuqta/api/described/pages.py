@@ -1,8 +1,9 @@
 """The two pages on which the API describes itself: /openapi.json for programs, /docs for people.
 
-Both are made once, from the table in which they stand themselves, and stay as they are.
+Both are made once, beside what else is served, from the table in which they stand themselves, and stay as they are.
 """
 
+import asyncio
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Final
@@ -20,7 +21,8 @@ _PLAIN: Final = (b"x-content-type-options", b"nosniff")
 
 async def openapi(request: Request) -> Outcome:
     """This description, for programs."""
-    return _answer(request, b"application/json", _openapi(), (b"access-control-allow-origin", b"*"))
+    body = await asyncio.to_thread(_openapi)
+    return _answer(request, b"application/json", body, (b"access-control-allow-origin", b"*"))
 
 
 async def docs(request: Request) -> Outcome:
