@@ -1,6 +1,6 @@
 """The two pages on which the API describes itself: /openapi.json for programs, /docs for people.
 
-Both are made once, beside what else is served, from the table in which they stand themselves, and stay as they are.
+Both are made once, from the table in which they stand themselves, beside what else is served.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ async def openapi(request: Request) -> Outcome:
 async def docs(request: Request) -> Outcome:
     """This description, for people."""
     allowed = (b"content-security-policy", policy())
-    return _answer(request, b"text/html; charset=utf-8", _docs(), allowed)
+    return _answer(request, b"text/html; charset=utf-8", await asyncio.to_thread(_docs), allowed)
 
 
 @lru_cache(maxsize=1)
