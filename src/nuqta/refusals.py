@@ -145,6 +145,10 @@ CUSTOMER_EXISTS: Final = _row(
     "ERROR_CUSTOMER_EXISTS", 409, False,
     ("Customer exists", "This store already has a customer with that id, e-mail or mobile."),
 )  # fmt: skip
+STAFF_EXISTS: Final = _row(
+    "ERROR_STAFF_EXISTS", 409, False,
+    ("Account exists", "Somebody already signs in with this e-mail address."),
+)  # fmt: skip
 DOMAIN_TAKEN: Final = _row(
     "ERROR_DOMAIN_TAKEN", 409, False,
     ("Domain taken", "Another store already has that domain."),

@@ -62,6 +62,26 @@ TABLE: Final = (
     Setting("CODE_TRIES", 5, "Wrong tries after which a one-time code is dead.", 1, 20),
     Setting("CODE_PAUSE_SECONDS", 60, "Seconds between two codes for one address.", 0, 3_600),
     Setting("CODES_PER_HOUR", 5, "Codes an hour for one address.", 1, 1_000),
+    Setting("STAFF_SESSION_HOURS", 12, "Hours after which somebody of a store's staff must sign in"
+            " again.", 1, 720),
+    Setting("SIGN_IN_TRIES", 10, "Times that one account's password may be tried within"
+            " NUQTA_SIGN_IN_MINUTES.", 1, 1_000),
+    Setting("SIGN_IN_TRIES_ADDRESS", 100, "Times that one address may try any account's password"
+            " within them.", 1, 1_000_000),
+    Setting("SIGN_IN_MINUTES", 15, "Minutes after which tries to sign in are counted anew.",
+            1, 1_440),
+    Setting("PASSWORD_CHECKS", 2, "Passwords that are checked at a time; each takes 64 MiB and a"
+            " moment of a processor.", 1, 64),
+    Setting("PASSWORD_CHECKS_WAITING", 50, "Passwords that may wait for it; more are answered 503.",
+            1, 10_000),
+    Setting("COOKIE_SECURE", 1, "0 lets browsers send the cookies of those who sign in over plain"
+            " http, for a server without TLS on this machine.", 0, 1),
+    Setting("OAUTH_CODE_SECONDS", 300, "Seconds in which an application must exchange the code that"
+            " it was given.", 30, 600),
+    Setting("OAUTH_OVERLAP_SECONDS", 600, "Seconds for which tokens still serve after they were"
+            " refreshed.", 0, 86_400),
+    Setting("REDIRECTS_PER_PARTNER", 10, "Addresses to which an application may have its codes"
+            " sent.", 1, 100),
     Setting("DELIVERY", "log", "How one-time codes are sent: smtp, webhook, log (development only),"
             " or none, where a shop's own server signs its customers in.",
             pattern="smtp|webhook|log|none"),
@@ -146,6 +166,16 @@ class Settings:
     code_tries: int
     code_pause_seconds: int
     codes_per_hour: int
+    staff_session_hours: int
+    sign_in_tries: int
+    sign_in_tries_address: int
+    sign_in_minutes: int
+    password_checks: int
+    password_checks_waiting: int
+    cookie_secure: int
+    oauth_code_seconds: int
+    oauth_overlap_seconds: int
+    redirects_per_partner: int
     delivery: str
     delivery_log_force: int
     delivery_seconds: int

@@ -24,6 +24,7 @@ from tests.http.server import (
 
 TERMINAL_ONLY = {
     "ERROR_PARTNER_NOT_FOUND", "ERROR_CUSTOMER_EXISTS", "ERROR_DOMAIN_TAKEN",
+    "ERROR_STAFF_EXISTS",
     "ERROR_EXPIRY_PASSED", "ERROR_TOO_MANY_RULES",
 }  # fmt: skip
 """Refusals that no route gives yet: only the terminal, the imports and the books reach them."""

@@ -210,6 +210,7 @@ class App:
         asked = Request(
             self._engine, self._courier, caller, shopper, path, {}, in_language,
             headers=headers, raw=raw, route=route, key=_key(route, headers),
+            address=request.client_ip,
         )  # fmt: skip
         if isinstance(body, Refusal):
             return body if route.unreadable is None else await route.unreadable(asked, body)
@@ -218,7 +219,8 @@ class App:
             return too_many
         query = queried(request.url.query, is_strict=not route.takes_more)
         if isinstance(query, Refusal):
-            return query
+            told = route.unreadable if route.who == "page" else None
+            return query if told is None else await told(asked, query)
         if not route.takes_more:
             strange = unknown(route.fields, body, in_language)
             strange.update(unknown(route.queries, query, in_language))

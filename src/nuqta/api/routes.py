@@ -7,6 +7,7 @@ from typing import Final
 
 from nuqta.api import cart, customers, events, history, login, order_view, orders, points
 from nuqta.api.described import pages
+from nuqta.api.oauth import authorize, sign_in, token
 from nuqta.api.rules import cashback, info, program, redemption
 from nuqta.api.storefront import calls, session
 from nuqta.web.routes import Route
@@ -27,4 +28,7 @@ TABLE: Final[tuple[Route, ...]] = (
     *calls.ROUTES,
     *session.ROUTES,
     *pages.ROUTES,
+    *authorize.ROUTES,
+    *sign_in.ROUTES,
+    *token.ROUTES,
 )

@@ -133,6 +133,7 @@ def _prepare(settings: Settings) -> None:
     """What a server process is before it has an application: its log, its wire's bounds."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs addresses, which hold secrets
+    logging.getLogger("oauthlib").setLevel(logging.WARNING)  # and this one tokens
     Protocol.header_bytes = settings.header_bytes
     Protocol.receive_seconds = settings.receive_seconds
 

@@ -24,6 +24,7 @@ from nuqta.cli import (
     imports,
     partner,
     serve,
+    staff,
     store,
     webhook,
     worker,
@@ -55,7 +56,8 @@ def build() -> typer.Typer:
     for part in (books, serve, worker):
         part.register(app)
     nouns = (
-        store, program, cashback, redemption, partner, customer, explain, order, imports, webhook,
+        store, program, cashback, redemption, partner, staff, customer, explain, order, imports,
+        webhook,
     )  # fmt: skip
     for noun in nouns:
         app.add_typer(noun.app)

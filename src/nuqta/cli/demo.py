@@ -79,7 +79,7 @@ def run(frame: Frame, host: str, port: int, keep: str | None) -> None:
     # A stop by another process must also leave through the temporary folder's own end.
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     with _place(keep) as (db, workshop):
-        settings = frame.settings(DB=str(db), RATE_LIMIT="0")
+        settings = frame.settings(DB=str(db), RATE_LIMIT="0", COOKIE_SECURE="0")
         make(settings)
         with open_engine(settings) as engine:
             shop = furnish(engine, workshop)

@@ -151,7 +151,17 @@ def _worded(name: str, value: object) -> str:
 
 
 _NEVER_GROUPED = frozenset(
-    {"id", "store", "customer", "partner", "partner_id", "version", "revision", "schema"}
+    {
+        "id",
+        "store",
+        "customer",
+        "partner",
+        "partner_id",
+        "staff_id",
+        "version",
+        "revision",
+        "schema",
+    }
 )
 """Numbers that are names: people copy them."""
 

@@ -22,6 +22,7 @@ from nuqta.settings import PER_MINUTE_MAX
 _DEFAULT = "default"
 
 if TYPE_CHECKING:
+    from nuqta.engine.access.clients import Registered
     from nuqta.engine.access.partners import Installed
     from nuqta.engine.stores import Store
 
@@ -81,6 +82,74 @@ def create(
             lambda tx: partners.create(tx, engine.keyring, name, found.store_id, scopes, now),
         )
     _show_tokens(frame, made, found)
+
+
+@command(app, "register")
+def register(
+    frame: Frame,
+    name: Annotated[str, typer.Option(metavar="TEXT", help="What the application is called.")],
+) -> None:
+    """Make a partner that is installed nowhere yet: stores let it in by OAuth."""
+    from nuqta.engine.access import partners
+    from nuqta.loyalty.customers import checked_name
+
+    with understood("--name"):
+        checked_name(name)
+    with frame.open() as engine:
+        now = engine.clock.now()
+        made = engine.door.write_now(
+            "register partner", lambda tx: partners.register(tx, name, now)
+        )
+    value = {"partner_id": made.partner_id, "name": made.name}
+    frame.answer(
+        value,
+        [
+            f"Partner {made.partner_id} is registered, and installed nowhere.",
+            value,
+            f"`nuqta partner oauth --partner {made.partner_id} --redirect URI` gives it a secret.",
+        ],
+    )
+
+
+@command(app, "oauth")
+def oauth(
+    frame: Frame,
+    partner: PartnerOption,
+    redirect: Annotated[
+        list[str],
+        typer.Option("--redirect", metavar="URI", help="Where its codes may go, to the letter: "
+                     "https, or http to this machine; may be given again."),
+    ],
+    scope: ScopeOption = None,
+    new_secret: Annotated[
+        bool,
+        typer.Option("--new-secret", help="Make another secret; the former ends at once.",
+                     show_default=False),
+    ] = False,
+) -> None:  # fmt: skip
+    """Let a partner ask stores to let it in: its client id, and its secret, shown this once.
+
+    The addresses take the place of former ones; without --scope it asks for what it asked before,
+    and at first for everything.
+    """
+    from nuqta.engine.access import clients, partners
+
+    partner_id = _partner_id(partner)
+    with understood("--scope"):
+        scopes = partners.checked_scopes(scope) if scope else ""
+    with frame.open() as engine:
+        with understood("--redirect"):
+            addresses = clients.checked_redirects(redirect, engine.settings.redirects_per_partner)
+        now = engine.clock.now()
+        made = engine.door.write_now(
+            "register client",
+            lambda tx: clients.register(
+                tx, engine.keyring, partner_id, addresses, scopes, now, new_secret=new_secret
+            ),
+        )
+    if made is PARTNER_NOT_FOUND:
+        raise Refused(f"there is no partner {partner_id}")
+    _show_client(frame, settled(made))
 
 
 @command(app, "install")
@@ -230,6 +299,19 @@ def _stores(count: int) -> str:
 def _shown(pace: int | None) -> int | str | None:
     """A limit as it is typed."""
     return _DEFAULT if pace == -1 else pace
+
+
+def _show_client(frame: Frame, made: "Registered") -> None:
+    client, scopes = made.client, made.client.scopes.split()
+    known = {"client_id": client.client_id, "client_secret": made.secret}
+    value = {**known, "redirects": list(client.redirects), "scopes": scopes}
+    shown = {**known, "redirects": ", ".join(client.redirects), "scopes": ", ".join(scopes)}
+    if made.secret is None:
+        shown["client_secret"] = "as before"
+        said = "Its secret is the former one; --new-secret makes another."
+    else:
+        said = "Keep the secret now: it is shown this once and cannot be shown again."
+    frame.answer(value, [f"{client.name} may ask stores to let it in.", shown, said])
 
 
 def _show_tokens(frame: Frame, made: "Installed", store: "Store") -> None:

@@ -4,7 +4,7 @@ import os
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from nuqta.engine.access.tokens import Keyring, key_file, make_key_file, read_keyring
 from nuqta.engine.clock import Clock
@@ -14,6 +14,9 @@ from nuqta.settings import Settings
 from nuqta.storage.faults import CannotStart
 from nuqta.storage.sqlite import Vault, open_vault
 from nuqta.storage.statements import statement
+
+if TYPE_CHECKING:
+    from nuqta.engine.access.passwords import Passwords
 
 _HAS_TOKENS = statement("meta.has_tokens")
 _SCHEMES: Final = ("sqlite:///", "sqlite://")
@@ -35,8 +38,17 @@ class Engine:
         """
         return read_keyring(self.settings.secret, self.vault.path)
 
+    @cached_property
+    def passwords(self) -> "Passwords":
+        """Where passwords are checked; its threads begin where somebody signs in."""
+        from nuqta.engine.access.passwords import Passwords
+
+        return Passwords(self.settings.password_checks, self.settings.password_checks_waiting)
+
     def close(self) -> None:
         """Commit what waits and close the database."""
+        if "passwords" in self.__dict__:
+            self.passwords.close()
         self.door.close()
         self.vault.close()
 

@@ -30,7 +30,7 @@ Fields: TypeAlias = Mapping[str, Sequence[str]]
 VARY: Final = (b"vary", b"Accept-Language")
 BEARER: Final = b"Bearer"
 BASIC: Final = b'Basic realm="orders", charset="UTF-8"'
-_NO_STORE: Final = (b"cache-control", b"no-store")
+NO_STORE: Final = (b"cache-control", b"no-store")
 _REPLAYED: Final = (b"idempotent-replayed", b"true")
 JSON: Final = (b"content-type", b"application/json")
 encode = msgspec.json.Encoder(decimal_format="number").encode
@@ -67,14 +67,14 @@ def answered(
 ) -> Reply:
     """A JSON answer, which no cache may keep: many of them carry secrets."""
     reply = _reply(status, encode(body), language, request)
-    reply[1].append(_NO_STORE)
+    reply[1].append(NO_STORE)
     return reply
 
 
 def replayed(kept: Kept, request: bytes) -> Reply:
     """An answer that was given before, and says so."""
     reply = _reply(kept.status, kept.body, kept.language, request)
-    reply[1].extend((_NO_STORE, _REPLAYED))
+    reply[1].extend((NO_STORE, _REPLAYED))
     return reply
 
 
@@ -97,7 +97,7 @@ def refused(
         named = {f"body.{name}" if name in envelope else name: fields[name] for name in fields}
         body = encode({**envelope, **named})
     status, headers, body = _reply(refusal.status, body, language, request)
-    headers.append(_NO_STORE)
+    headers.append(NO_STORE)
     wait = retry_after_s or refusal.retry_after_s
     if wait:
         headers.append((b"retry-after", str(wait).encode()))

@@ -57,7 +57,8 @@ class Request(msgspec.Struct, frozen=True):
     """What a handler is given: who calls, the path's parts, the query, the decoded body, the
     headers by lower name, and the body as it came.
 
-    `key` is the call's Idempotency-Key, None where it has none.
+    `key` is the call's Idempotency-Key, None where it has none; `address` the network address from
+    which it came, a proxy's where there is one.
     """
 
     engine: Engine
@@ -72,6 +73,7 @@ class Request(msgspec.Struct, frozen=True):
     raw: bytes = b""
     route: "Route | None" = None
     key: str | None = None
+    address: str = ""
 
     def say(self, text: str, **values: object) -> str:
         """An English text in the caller's language."""
@@ -142,8 +144,9 @@ class Route(msgspec.Struct, frozen=True):
     Paper), `refusals` are those that its handler may give, beyond what every route of its kind may,
     and `headers` those that it reads beside the credentials; they are what the description of the
     API is made from. `paced_by` are fields by whose value the route's pace is counted, where no
-    token says whose it is. `unreadable` is told of a body that cannot be decoded, and may have
-    another answer to it. A body that `is_long` has a limit of its own, ORDER_BYTES.
+    token says whose it is. `unreadable` is told of a body that cannot be decoded, of a page's also
+    of a query, and may have another answer to it. A body that `is_long` has a limit of its own,
+    ORDER_BYTES.
     """
 
     method: str
@@ -173,7 +176,7 @@ class Route(msgspec.Struct, frozen=True):
         return self.method != "GET"
 
 
-Unreadable: TypeAlias = Callable[[Request, Refusal], Awaitable[Refusal]]
+Unreadable: TypeAlias = Callable[[Request, Refusal], Awaitable[Outcome]]
 KEY_LENGTH_MAX: Final = 255
 
 

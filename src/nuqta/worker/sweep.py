@@ -9,15 +9,20 @@ from nuqta.storage.sqlite import Transaction
 from nuqta.storage.statements import statement
 
 _DUE = statement("points.due_accounts")
-_FORGET_SESSIONS = statement("sessions.forget_ended")
-_FORGET_CODES = statement("sessions.forget_codes")
+_FORGET_ENDED = [
+    statement(name)
+    for name in (
+        "sessions.forget_ended", "sessions.forget_codes", "staff.forget_ended",
+        "staff.forget_tries", "oauth.forget_codes", "oauth.forget_refresh",
+    )
+]  # fmt: skip
 _KEPT_US = 30 * DAY_US  # a session's end can be told from a session that never was for so long
 
 
 def sweep(engine: Engine) -> tuple[int, int]:
     """Book everything that is due now: how many accounts, how many transfers. Raises StorageFault.
 
-    Sessions and codes that ended more than 30 days ago are forgotten.
+    Sessions, codes and refresh tokens that ended more than 30 days ago are forgotten.
     """
     accounts = transfers = 0
     now = engine.clock.now()
@@ -48,8 +53,8 @@ def settle(engine: Engine, now: int) -> tuple[int, int]:
 
 
 def forget(engine: Engine, now: int) -> None:
-    """Forget sessions and codes that ended more than 30 days before `now`, and kept answers past
-    their time. Raises StorageFault."""
+    """Forget sessions, codes and refresh tokens that ended more than 30 days before `now`, and kept
+    answers past their time. Raises StorageFault."""
     engine.door.write_now("forget", lambda tx: _forget(tx, now - _KEPT_US))
     before, most = now - engine.settings.reply_hours * HOUR_US, engine.settings.batch
     while engine.door.write_now("forget", lambda tx: replies.forget(tx, before, most)) == most:
@@ -57,5 +62,5 @@ def forget(engine: Engine, now: int) -> None:
 
 
 def _forget(tx: Transaction, before: int) -> None:
-    tx.run(_FORGET_SESSIONS, before=before)
-    tx.run(_FORGET_CODES, before=before)
+    for forget_ended in _FORGET_ENDED:
+        tx.run(forget_ended, before=before)

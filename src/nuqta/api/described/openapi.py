@@ -79,9 +79,10 @@ def document(table: tuple[Route, ...], examples: dict[str, Example]) -> Document
     for route in table:
         answer, example = answers.get(key_of(route)), examples.get(key_of(route))
         operation = _operation(route, example)
-        operation["responses"] = {
-            **_good(route, answer, components, example), **refused.of(route)
-        }  # fmt: skip
+        good = _good(route, answer, components, example)
+        operation["responses"] = {**good, **refused.of(route)}
+        for status in good.keys() & refused.of(route).keys():
+            operation["responses"][status] = _either(good[status])
         paths.setdefault(route.path, {})[route.method.lower()] = operation
     return {
         "openapi": "3.1.0",
@@ -196,6 +197,14 @@ def _good(
     if any(field.name == "If-None-Match" for field in route.headers):
         found["304"] = {"description": "Nothing has changed.", "headers": _headers(route, 304)}
     return found
+
+
+def _either(good: Document) -> Document:
+    """A page's own answer of a status that a refusal may have as well; where both are JSON, there
+    is no schema for either."""
+    error = {"schema": {"$ref": f"{REF}Error"}}
+    content = {_JSON: error, **good["content"]}
+    return {"description": "A page's own answer, or a refusal.", "content": content}
 
 
 def _headers(route: Route, status: int) -> Document:

@@ -29,6 +29,8 @@ _CHANGE_PACE = statement("partners.change_pace")
 _REVOKE_TOKENS = statement("partners.revoke_tokens")
 _UNINSTALL = statement("partners.uninstall")
 _ADD_TOKEN = statement("partners.add_token")
+_END_REFRESH = statement("oauth.end_refresh")
+_END_CODES = statement("oauth.end_codes")
 
 TOKEN_LIFE_US: Final = 365 * DAY_US
 """A partner's tokens live a year, as Zid's do."""
@@ -104,13 +106,19 @@ def granted(scopes: str) -> frozenset[str]:
     return frozenset(names)
 
 
+def register(tx: Transaction, name: str, now: Instant) -> Partner:
+    """A new partner that is installed nowhere yet: stores let it in by OAuth."""
+    partner = Partner(new_id(), checked_name(name), now)
+    tx.run(_ADD, **msgspec.structs.asdict(partner))
+    return partner
+
+
 def create(
     tx: Transaction, keyring: Keyring, name: str, store_id: int, scopes: str, now: Instant
 ) -> Installed:
     """A new partner, installed on a store."""
-    partner = Partner(new_id(), checked_name(name), now)
-    tx.run(_ADD, **msgspec.structs.asdict(partner))
-    return _install(tx, keyring, partner.partner_id, store_id, scopes, now)
+    partner = register(tx, name, now)
+    return issue(tx, keyring, partner.partner_id, store_id, scopes, now)
 
 
 def install(
@@ -128,7 +136,30 @@ def install(
             _SCOPES_ANYWHERE, partner_id=partner_id
         )
         scopes = former[0] if former else checked_scopes(())
-    return _install(tx, keyring, partner_id, store_id, scopes, now)
+    return issue(tx, keyring, partner_id, store_id, scopes, now)
+
+
+def issue(
+    tx: Transaction,
+    keyring: Keyring,
+    partner_id: int,
+    store_id: int,
+    scopes: str,
+    now: Instant,
+    grant_id: int | None = None,
+) -> Installed:
+    """Install a partner that is known on a store, with these scopes, and give it a pair of tokens;
+    those that it has there stay alive. `grant_id` is the grant by which they came, if by OAuth."""
+    tx.run(_INSTALL, store_id=store_id, partner_id=partner_id, scopes=scopes, installed_at=now)
+    tokens = {"authorization": keyring.mint(PARTNER), "manager": keyring.mint(MANAGER)}
+    for kind, token in tokens.items():
+        tx.run(
+            _ADD_TOKEN, digest=keyring.digest(token), kind=kind, partner_id=partner_id,
+            store_id=store_id, created_at=now, ends_at=now + TOKEN_LIFE_US, grant_id=grant_id,
+        )  # fmt: skip
+    return Installed(
+        partner_id, tokens["authorization"], tokens["manager"], scopes, now + TOKEN_LIFE_US
+    )
 
 
 def name_of(tx: Transaction, partner_id: int) -> str | None:
@@ -143,9 +174,18 @@ def uninstall(tx: Transaction, partner_id: int, store_id: int) -> int | None:
     named = {"partner_id": partner_id, "store_id": store_id}
     if tx.row(_SCOPES_AT, **named) is None:
         return None
-    revoked = tx.run(_REVOKE_TOKENS, **named)
+    revoked = end_tokens(tx, partner_id, store_id)
     tx.run(_UNINSTALL, **named)
     return revoked
+
+
+def end_tokens(tx: Transaction, partner_id: int, store_id: int) -> int:
+    """End every token of a partner on a store, and what could give it new ones: how many of them
+    it could call with. The installation stays."""
+    named = {"partner_id": partner_id, "store_id": store_id}
+    tx.run(_END_CODES, **named)
+    tx.run(_END_REFRESH, **named)
+    return tx.run(_REVOKE_TOKENS, **named)
 
 
 def change_pace(
@@ -171,18 +211,3 @@ def change_pace(
 def installations(tx: Transaction, store_id: int | None, now: Instant) -> list[Installation]:
     """Where partners are installed, on one store or on all; never a token nor its digest."""
     return tx.all(_INSTALLATIONS, Installation, store_id=store_id, now=now)
-
-
-def _install(
-    tx: Transaction, keyring: Keyring, partner_id: int, store_id: int, scopes: str, now: Instant
-) -> Installed:
-    tx.run(_INSTALL, store_id=store_id, partner_id=partner_id, scopes=scopes, installed_at=now)
-    tokens = {"authorization": keyring.mint(PARTNER), "manager": keyring.mint(MANAGER)}
-    for kind, token in tokens.items():
-        tx.run(
-            _ADD_TOKEN, digest=keyring.digest(token), kind=kind, partner_id=partner_id,
-            store_id=store_id, created_at=now, ends_at=now + TOKEN_LIFE_US,
-        )  # fmt: skip
-    return Installed(
-        partner_id, tokens["authorization"], tokens["manager"], scopes, now + TOKEN_LIFE_US
-    )

@@ -15,4 +15,4 @@ ON CONFLICT (name) DO UPDATE SET value = excluded.value WHERE excluded.value > m
 -- name: has_tokens
 -- store-wide: whether any token was ever given that a lost key would end.
 SELECT EXISTS (SELECT 1 FROM partner_tokens) OR EXISTS (SELECT 1 FROM sessions)
-    OR EXISTS (SELECT 1 FROM order_credentials);
+    OR EXISTS (SELECT 1 FROM order_credentials) OR EXISTS (SELECT 1 FROM oauth_clients);

@@ -21,9 +21,9 @@ SELECT scopes FROM installations WHERE store_id = :store_id AND partner_id = :pa
 SELECT scopes FROM installations WHERE partner_id = :partner_id ORDER BY installed_at LIMIT 1;
 
 -- name: add_token
--- A token of an installation; only its digest is kept.
-INSERT INTO partner_tokens (digest, kind, partner_id, store_id, created_at, ends_at)
-VALUES (:digest, :kind, :partner_id, :store_id, :created_at, :ends_at);
+-- A token of an installation; only its digest is kept. Those that came by OAuth name their grant.
+INSERT INTO partner_tokens (digest, kind, partner_id, store_id, created_at, ends_at, grant_id)
+VALUES (:digest, :kind, :partner_id, :store_id, :created_at, :ends_at, :grant_id);
 
 -- name: revoke_tokens
 -- Every token of an installation ends.
