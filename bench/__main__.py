@@ -5,11 +5,12 @@ Nothing is judged and nothing fails because it is slow: each aim stands beside i
 
 import argparse
 
-from bench import books, door, imports, reads, start
+from bench import books, door, imports, limits, reads, start
 from bench.machine import sentence
 
 PARTS = {
     "reads": reads.run,
+    "limits": limits.run,
     "books": books.run,
     "door": door.run,
     "import": imports.run,

@@ -14,7 +14,7 @@ from time import perf_counter_ns
 import msgspec
 
 _ANSWER = re.compile(
-    rb"HTTP/1\.1 200 OK\r\n(?:[a-z-]+: [^\r\n]*\r\n){7}\r\n"
+    rb"HTTP/1\.1 200 OK\r\n(?:[a-z-]+: [^\r\n]*\r\n){7}(?:ratelimit[^\r\n]*\r\n){0,5}\r\n"
     rb'\{"status":"success","points":\{"available_poitns":\d+,"used_poitns":\d+\},'
     rb'"message":\{"type":"success","code":null,"name":null,"description":null\}\}'
 )

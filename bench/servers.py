@@ -12,6 +12,8 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import uvicorn
@@ -20,7 +22,10 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from bench.machine import pin
 from nuqta.api import server
+from nuqta.api.app import App
+from nuqta.engine.engine import open_engine
 from nuqta.settings import Settings
+from nuqta.web.limiter import limiters, make_shared
 
 BODY = (
     b'{"status":"success","points":{"available_poitns":100,"used_poitns":0},'
@@ -115,6 +120,13 @@ def main(kind: str, port: int) -> None:
         server.serve(Settings(os.environ), "127.0.0.1", port, 1)
         return
     wire = server.wire()
+    if kind == "shared":  # what a worker of several is
+        with TemporaryDirectory(prefix="nuqta-bench-") as name:
+            settings = Settings(os.environ)
+            make_shared(Path(name), settings.rate_limit_tracked)
+            wire["app"] = App(open_engine(settings), shared=limiters(settings, Path(name)))
+            uvicorn.Server(uvicorn.Config(**wire, host="127.0.0.1", port=port)).run()
+        return
     wire["app"] = framework() if kind == "framework" else bare
     if kind == "stock":
         wire["http"] = HttpToolsProtocol

@@ -166,7 +166,8 @@ def test_a_limit_of_a_partners_own_counts_at_once_and_only_there(tmp_path: Path)
         def limits() -> list[int | None]:
             shopper = house.shopper(world.riyadh, token)
             answers = [
-                status_of(house), house.balance(world.aisha, token), house.ask("GET", wallet, shopper)
+                status_of(house), house.balance(world.aisha, token),
+                house.ask("GET", wallet, shopper),
             ]  # fmt: skip
             return [found and found[0] for found in map(told, answers)]
 

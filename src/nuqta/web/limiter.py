@@ -100,7 +100,7 @@ _SET: Final = Struct(f"@{2 * _WAYS}Q")
 _WORD: Final = Struct("@Q")  # aligned, and so written whole, or not at all
 _DIGEST: Final = Struct("@QQ")
 _NO_SET: Final = bytes(_SET.size)
-_SEED_BYTES: Final = 32
+_SEED_BYTES: Final = blake2b.SALT_SIZE + blake2b.PERSON_SIZE
 
 
 class Shared:
@@ -125,7 +125,8 @@ class Shared:
         self._descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
         self._bytes = mmap.mmap(self._descriptor, 0)
         self._sets = len(self._bytes) // _SET.size - 1
-        self._seed = self._bytes[:_SEED_BYTES]
+        seed = self._bytes[:_SEED_BYTES]
+        self._salt, self._person = seed[: blake2b.SALT_SIZE], seed[blake2b.SALT_SIZE :]
 
     def close(self) -> None:
         """Let go of the file, which stays."""
@@ -134,8 +135,9 @@ class Shared:
 
     def add(self, key: bytes, now_ns: int, cost_ns: int, most_ns: int) -> int:
         """As Buckets says. Waits for another process that is at the same set just now."""
-        found = blake2b(key, digest_size=_DIGEST.size, key=self._seed).digest()
-        digest, number = _DIGEST.unpack(found)
+        # Salted and not keyed: the same for whoever does not know the seed, and half the work.
+        found = blake2b(key, digest_size=_DIGEST.size, salt=self._salt, person=self._person)
+        digest, number = _DIGEST.unpack(found.digest())
         start = _SET.size * (1 + number % self._sets)
         self._lock(start)
         try:
@@ -145,17 +147,19 @@ class Shared:
 
     def _added(self, start: int, digest: int, now_ns: int, cost_ns: int, most_ns: int) -> int:
         places = _SET.unpack_from(self._bytes, start)
-        digests, instants = places[:_WAYS], places[_WAYS:]
-        is_known = digest in digests
-        way = digests.index(digest) if is_known else instants.index(min(instants))
-        # No bucket holds more than a minute: what says so was never written by a clock of ours.
-        held_ns = min(max(instants[way] - now_ns, 0), _MINUTE_NS) if is_known else 0
-        filled = held_ns + cost_ns
+        filled = cost_ns
+        if is_known := digest in places[:_WAYS]:
+            way = places.index(digest) + _WAYS
+            if (held_ns := places[way] - now_ns) > 0:
+                # None holds more than a minute: what says so was never written by a clock of ours.
+                filled += min(held_ns, _MINUTE_NS)
+        else:
+            way = places.index(min(places[_WAYS:]), _WAYS)
         if filled <= most_ns:
             # In this order: whoever is killed in between has touched a bucket that was given up.
-            _WORD.pack_into(self._bytes, start + _WORD.size * (_WAYS + way), now_ns + filled)
+            _WORD.pack_into(self._bytes, start + _WORD.size * way, now_ns + filled)
             if not is_known:
-                _WORD.pack_into(self._bytes, start + _WORD.size * way, digest)
+                _WORD.pack_into(self._bytes, start + _WORD.size * (way - _WAYS), digest)
         return filled
 
     def _lock(self, start: int) -> None:

@@ -17,7 +17,7 @@ from zid.models.customer import Customer, CustomerList, CustomerPoints
 from zid.models.order import Order
 
 from nuqta.engine.imports import Result, import_orders
-from tests.contract.test_zid_client import SAMPLE, client_of
+from tests.contract.views.test_zid_client_loyalty import SAMPLE, client_of
 from tests.http.server import open_house
 from tests.orders.shop import Shop
 
