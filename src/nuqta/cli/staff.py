@@ -1,7 +1,7 @@
 """`nuqta staff`: people who look after a store, and sign in with a password."""
 
+import getpass
 import sys
-from getpass import getpass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -110,8 +110,8 @@ def _asked() -> str:
     """The password from the terminal, twice. Misused where there is none."""
     if not sys.stdin.isatty():
         raise Misused("a password is asked for at a terminal: use --password-stdin")
-    password = getpass("Password: ")
-    if getpass("The same again: ") != password:
+    password = getpass.getpass("Password: ")
+    if getpass.getpass("The same again: ") != password:
         raise Misused("the two passwords differ")
     return password
 
