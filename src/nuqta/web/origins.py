@@ -6,7 +6,6 @@ for by a page of the store. Source: contract, decisions, section 5.
 """
 
 from collections.abc import Mapping
-from http.cookies import CookieError, SimpleCookie
 from typing import Final
 
 from nuqta.engine import stores
@@ -33,30 +32,34 @@ def store_at(tx: Transaction, headers: Mapping[bytes, bytes]) -> Store | None:
 
 
 def session_cookie(headers: Mapping[bytes, bytes]) -> str | None:
-    """The customer token that the browser keeps; None for none."""
-    jar = SimpleCookie()
-    try:
-        jar.load(headers.get(b"cookie", b"").decode("latin-1"))
-    except CookieError:
-        return None
-    found = jar.get(COOKIE)
-    return found.value if found is not None and found.value else None
+    """The customer token that the browser keeps; None for none, and where it sends two, of which
+    one was put there by a page of a neighbouring domain.
+
+    Read by hand, as browsers write it: a cookie of the shop's own, however odd, hides none.
+    """
+    found = set()
+    for cookie in headers.get(b"cookie", b"").decode("latin-1").split(";"):
+        name, _, value = cookie.partition("=")
+        if name.strip() == COOKIE:
+            found.add(value.strip().strip('"'))
+    found.discard("")
+    return found.pop() if len(found) == 1 else None
 
 
 def is_own_page(tx: Transaction, store: Store, headers: Mapping[bytes, bytes]) -> bool:
     """Whether a page of the store made the browser ask; without any sign of it, no."""
-    origin = headers.get(b"origin")
-    if origin is not None:
-        return is_own_origin(tx, store, origin)
+    if b"origin" in headers:
+        return is_own_origin(tx, store, headers)
     return headers.get(b"sec-fetch-site") == b"same-origin"
 
 
-def is_own_origin(tx: Transaction, store: Store, origin: bytes) -> bool:
-    """Whether an Origin is one of the store's domains, by https, or this machine's own."""
-    scheme, _, rest = origin.decode("latin-1").partition("://")
+def is_own_origin(tx: Transaction, store: Store, headers: Mapping[bytes, bytes]) -> bool:
+    """Whether the Origin is one of the store's domains, by https; or this machine, where it is this
+    machine that was asked: whatever else runs on a customer's own is no page of the shop."""
+    scheme, _, rest = headers.get(b"origin", b"").decode("latin-1").partition("://")
     host = _host(rest.encode("latin-1"))
     if host in _LOCAL:
-        return scheme in ("http", "https")
+        return scheme in ("http", "https") and _host(headers.get(b"host", b"")) in _LOCAL
     return scheme == "https" and host in stores.domains_of(tx, store.store_id) and rest == host
 
 
@@ -64,7 +67,7 @@ def cors(tx: Transaction, store: Store, headers: Mapping[bytes, bytes]) -> Pairs
     """What lets a page of the store's other domains read the answer; for all others nothing."""
     origin = headers.get(b"origin")
     varies = [(b"vary", b"Origin")]
-    if origin is None or not is_own_origin(tx, store, origin):
+    if origin is None or not is_own_origin(tx, store, headers):
         return varies
     return [
         *varies,
