@@ -39,6 +39,7 @@ from nuqta.web.routes import (
     Request,
     Route,
     allowed,
+    pattern_of,
 )
 
 _log = logging.getLogger("nuqta.app")
@@ -104,8 +105,12 @@ class App:
         return framework
 
     def _handler(self, route: Route) -> Any:
+        pattern = pattern_of(route.path)
+
         async def handle(request: HttpRequest) -> Response:
-            return await self._answer(request, route)
+            # The framework finds /V1/MANAGERS as well, past whatever a proxy says of /v1/managers.
+            is_ours = pattern.fullmatch(request.url.path.decode("latin-1"))
+            return await self._answer(request, route if is_ours else None)
 
         return handle
 
