@@ -15,7 +15,7 @@ from typing import Any, Final, Literal, TypeAlias
 import msgspec
 
 from nuqta import refusals
-from nuqta.engine.access.sessions import HOUR_US, note_use
+from nuqta.engine.access.sessions import HOUR_US
 from nuqta.engine.access.tokens import NO_DKEY, dkey_in
 from nuqta.engine.engine import Engine
 from nuqta.engine.reading.balances import account_now
@@ -28,6 +28,7 @@ from nuqta.storage.statements import statement
 from nuqta.web.fields import Field
 from nuqta.web.guard import (
     TooMany,
+    Uses,
     bearer,
     check_partner,
     check_session,
@@ -82,7 +83,7 @@ class PointsRoute:
         self._digest = engine.keyring.digest
         self._limiter = limiter
         self._log = log
-        self._noted: dict[bytes, int] = {}
+        self._uses = Uses(engine)
         self._paced: Headers = ()  # of the request in hand: nothing here waits for anything
 
     async def __call__(self, scope: Scope, store: str, send: Send) -> None:
@@ -157,7 +158,7 @@ class PointsRoute:
         if not accepts_json(headers.get(b"accept")):
             return refusals.NOT_ACCEPTABLE
         if now - used_at > HOUR_US:
-            self._note_use(dkey, digest, now)
+            self._uses.note(dkey, digest, used_at, now)
         account = account_from(row[8:])
         if max(now, account.recorded_at) < account.next_change_at:
             return account
@@ -184,16 +185,6 @@ class PointsRoute:
         in_language = language(headers.get(b"accept-language"))
         allow = METHODS if refusal is refusals.METHOD_NOT_ALLOWED else ""
         return refused(refusal, in_language, rid, retry_after_s=wait_s, allow=allow)
-
-    def _note_use(self, dkey: int, digest: bytes, now: int) -> None:
-        """At most once an hour a token, and never in the way of the answer."""
-        if now - self._noted.get(digest, 0) <= HOUR_US:
-            return
-        if len(self._noted) > 100_000:
-            self._noted.clear()
-        self._noted[digest] = now
-        settings = self._engine.settings
-        self._engine.door.note("note use", lambda tx: note_use(tx, settings, dkey, digest, now))
 
 
 def _matches(known: bytes, etag: bytes) -> bool:

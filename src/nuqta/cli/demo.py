@@ -148,11 +148,9 @@ def furnish(engine: Engine, workshop: Path) -> Shop:
 
 def curl_lines(shop: Shop, host: str, port: int) -> dict[str, str]:
     """The calls, each whole on one line."""
-    reached = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)
-    reached = f"[{reached}]" if ":" in reached else reached
 
     def call(path: str, *more: str) -> str:
-        line = f"curl -sS -w '\\n' http://{reached}:{port}/v1/{path}"
+        line = f"curl -sS -w '\\n' {_address(host, port)}/v1/{path}"
         headers = (f"Authorization: Bearer {shop.authorization}", *more)
         return line + "".join(f" -H '{header}'" for header in headers)
 
@@ -171,6 +169,13 @@ def curl_lines(shop: Shop, host: str, port: int) -> dict[str, str]:
         + f" -X PUT -d '{_json(_order(shop.customer_id))}'",
         "events": call(f"managers/loyalty-program/events?after={shop.cursor}", manager),
     }
+
+
+def _address(host: str, port: int) -> str:
+    """Where this machine reaches the server."""
+    reached = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)
+    reached = f"[{reached}]" if ":" in reached else reached
+    return f"http://{reached}:{port}"
 
 
 def _cursor(engine: Engine, store: Store) -> str:
@@ -221,6 +226,7 @@ def tell(frame: Frame, shop: Shop, host: str, port: int, keep: str | None) -> No
         if keep is not None:
             named = f"--store {shop.store_id} --customer {shop.customer_id} --db {shop.db}"
             show([f"Why each point moved: nuqta points explain {named}"])
+        show([f"Every call there is, with examples: {_address(host, port)}/docs"])
         show([f"Press Ctrl+C to end. The database {where}."])
     sys.stdout.flush()
 

@@ -28,6 +28,7 @@ from nuqta.storage.statements import statement
 _ADD = statement("program.add_store")
 _STORE = statement("program.store")
 _STORES = statement("program.stores")
+_FIRST_TWO = statement("program.first_two")
 _DOMAINS = statement("program.domains")
 _ADD_DOMAIN = statement("program.add_domain")
 _DOMAIN_OF = statement("program.domain")
@@ -102,12 +103,18 @@ def domains_of(tx: Transaction, store_id: int) -> list[str]:
     return [domain for owner, domain in tx.rows(_DOMAINS) if owner == store_id]
 
 
+def is_at(tx: Transaction, store_id: int, domain: str) -> bool:
+    """Whether a store is reached at a domain."""
+    row = tx.row(_DOMAIN_OF, domain=domain)
+    return row is not None and row[0] == store_id
+
+
 def at_domain(tx: Transaction, host: str) -> Store | None:
     """The store of a domain; where there is a single store, that one, whatever the domain."""
     row = tx.row(_DOMAIN_OF, domain=host)
     if row is not None:
         return known(tx, row[0])
-    only = tx.all(_STORES, Store)
+    only = tx.all(_FIRST_TWO, Store)
     return only[0] if len(only) == 1 else None
 
 

@@ -17,6 +17,7 @@ import msgspec
 from nuqta import refusals
 from nuqta.engine.access import credentials
 from nuqta.engine.access.partners import granted
+from nuqta.engine.access.sessions import HOUR_US, note_use
 from nuqta.engine.access.tokens import NO_DKEY, dkey_in
 from nuqta.engine.engine import Engine
 from nuqta.engine.stores import find, named
@@ -30,6 +31,7 @@ from nuqta.web.replies import Headers
 
 _CALLER = statement("partners.caller")
 _SESSION = statement("sessions.by_digest")
+_NOTED_MAX: Final = 100_000
 _WITH_PORT = re.compile(r"\[([^\]]*)\](?::[0-9]+)?|([0-9.]+):[0-9]+")
 _ADDRESS_LENGTH: Final = 64
 _TWICE = "\x00"  # stands for a header that was sent twice: no token is like it
@@ -56,11 +58,12 @@ NOBODY: Final = Caller(None, 0, "public")
 
 
 class Shopper(msgspec.Struct, frozen=True):
-    """A customer's live session."""
+    """A customer's live session; at `ends_at_latest` it ends, however much it is used."""
 
     dkey: int
     customer_id: int
     digest: bytes
+    ends_at_latest: Instant
 
 
 class TooMany(msgspec.Struct, frozen=True):
@@ -197,12 +200,32 @@ def shopper_key(partner_id: int, store_id: int, digest: bytes) -> bytes:
     return b"%d:%d:%b" % (partner_id, store_id, digest)
 
 
+class Uses:
+    """Notes that sessions are used, so that their idle ends move: at most once an hour a token,
+    and never in the way of the answer. Source: contract, decisions, section 3."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._noted: dict[bytes, Instant] = {}
+
+    def note(self, dkey: int, digest: bytes, used_at: Instant, now: Instant) -> None:
+        """The session was used now, and before at `used_at`."""
+        if now - max(used_at, self._noted.get(digest, 0)) <= HOUR_US:
+            return
+        if len(self._noted) > _NOTED_MAX:
+            self._noted.clear()
+        self._noted[digest] = now
+        settings = self._engine.settings
+        self._engine.door.note("note use", lambda tx: note_use(tx, settings, dkey, digest, now))
+
+
 class Guard:
     """The checks of every route but the balance, which makes them on its own statement."""
 
     def __init__(self, engine: Engine, limiters: Limiters) -> None:
         self._engine = engine
         self._limiters = limiters
+        self._uses = Uses(engine)
 
     def manager(
         self, headers: dict[bytes, bytes], scope: str, counted: Counted
@@ -337,10 +360,10 @@ class Guard:
         sent = token(headers.get(b"x-customer-token"))
         dkey, digest = dkey_in(sent) if sent else NO_DKEY, engine.keyring.digest(sent or "")
         row = engine.vault.reader().row(_SESSION, dkey=dkey, digest=digest)
-        customer_id, ends_at = (row[0], row[2]) if row else (None, None)
-        refusal = check_session(
-            sent, customer_id, ends_at, dkey, caller.store_id, engine.clock.now()
-        )
+        customer_id, used_at, ends_at, latest = row or (None, None, None, None)
+        now = engine.clock.now()
+        refusal = check_session(sent, customer_id, ends_at, dkey, caller.store_id, now)
         if refusal is not None or customer_id is None:
             return refusal or refusals.SESSION_INVALID
-        return Shopper(dkey, customer_id, digest)
+        self._uses.note(dkey, digest, used_at, now)
+        return Shopper(dkey, customer_id, digest, latest)

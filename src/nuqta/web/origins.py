@@ -6,7 +6,6 @@ for by a page of the store. Source: contract, decisions, section 5.
 """
 
 from collections.abc import Mapping
-from http.cookies import CookieError, SimpleCookie
 from typing import Final
 
 from nuqta.engine import stores
@@ -14,7 +13,8 @@ from nuqta.engine.stores import Store
 from nuqta.storage.sqlite import Transaction
 
 COOKIE: Final = "nuqta_session"
-_LOCAL: Final = ("localhost", "127.0.0.1")
+_LOCAL: Final = ("localhost", "127.0.0.1", "[::1]")
+_NO_TOKEN: Final = "\x00"  # stands for a cookie that was sent twice: no token is like it
 _ALLOWED_HEADERS: Final = (
     b"Content-Type, Accept-Language, X-CUSTOMER-TOKEN, CART-SESSION-ID, Idempotency-Key,"
     b" X-Request-Id"
@@ -33,38 +33,41 @@ def store_at(tx: Transaction, headers: Mapping[bytes, bytes]) -> Store | None:
 
 
 def session_cookie(headers: Mapping[bytes, bytes]) -> str | None:
-    """The customer token that the browser keeps; None for none."""
-    jar = SimpleCookie()
-    try:
-        jar.load(headers.get(b"cookie", b"").decode("latin-1"))
-    except CookieError:
-        return None
-    found = jar.get(COOKIE)
-    return found.value if found is not None and found.value else None
+    """The customer token that the browser keeps; None for none.
+
+    A shop's pages keep cookies of every kind, so what others hold is not looked at. Of two
+    different ones none is believed: a page of a neighbouring domain may have planted one.
+    """
+    pairs = (one.partition("=") for one in headers.get(b"cookie", b"").decode("latin-1").split(";"))
+    found = {value.strip() for name, _, value in pairs if name.strip() == COOKIE} - {""}
+    return _NO_TOKEN if len(found) > 1 else next(iter(found), None)
 
 
 def is_own_page(tx: Transaction, store: Store, headers: Mapping[bytes, bytes]) -> bool:
     """Whether a page of the store made the browser ask; without any sign of it, no."""
-    origin = headers.get(b"origin")
-    if origin is not None:
-        return is_own_origin(tx, store, origin)
+    if b"origin" in headers:
+        return is_own_origin(tx, store, headers)
     return headers.get(b"sec-fetch-site") == b"same-origin"
 
 
-def is_own_origin(tx: Transaction, store: Store, origin: bytes) -> bool:
-    """Whether an Origin is one of the store's domains, by https, or this machine's own."""
-    scheme, _, rest = origin.decode("latin-1").partition("://")
+def is_own_origin(tx: Transaction, store: Store, headers: Mapping[bytes, bytes]) -> bool:
+    """Whether the Origin is one of the store's domains, by https.
+
+    A page on the browser's own machine counts only where the server was reached there as well:
+    that is a theme in the making, and anywhere else it is some other program of the shopper's.
+    """
+    scheme, _, rest = headers.get(b"origin", b"").decode("latin-1").partition("://")
     host = _host(rest.encode("latin-1"))
     if host in _LOCAL:
-        return scheme in ("http", "https")
-    return scheme == "https" and host in stores.domains_of(tx, store.store_id) and rest == host
+        return scheme in ("http", "https") and _host(headers.get(b"host", b"")) in _LOCAL
+    return scheme == "https" and rest == host and stores.is_at(tx, store.store_id, host)
 
 
 def cors(tx: Transaction, store: Store, headers: Mapping[bytes, bytes]) -> Pairs:
     """What lets a page of the store's other domains read the answer; for all others nothing."""
     origin = headers.get(b"origin")
     varies = [(b"vary", b"Origin")]
-    if origin is None or not is_own_origin(tx, store, origin):
+    if origin is None or not is_own_origin(tx, store, headers):
         return varies
     return [
         *varies,

@@ -1,8 +1,9 @@
 """The two pages on which the API describes itself: /openapi.json for programs, /docs for people.
 
-Both are made once, from the table in which they stand themselves, and stay as they are.
+Both are made once, from the table in which they stand themselves, beside what else is served.
 """
 
+import asyncio
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Final
@@ -20,13 +21,14 @@ _PLAIN: Final = (b"x-content-type-options", b"nosniff")
 
 async def openapi(request: Request) -> Outcome:
     """This description, for programs."""
-    return _answer(request, b"application/json", _openapi(), (b"access-control-allow-origin", b"*"))
+    body = await asyncio.to_thread(_openapi)
+    return _answer(request, b"application/json", body, (b"access-control-allow-origin", b"*"))
 
 
 async def docs(request: Request) -> Outcome:
     """This description, for people."""
     allowed = (b"content-security-policy", policy())
-    return _answer(request, b"text/html; charset=utf-8", _docs(), allowed)
+    return _answer(request, b"text/html; charset=utf-8", await asyncio.to_thread(_docs), allowed)
 
 
 @lru_cache(maxsize=1)

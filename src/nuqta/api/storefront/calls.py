@@ -5,7 +5,8 @@ Source: contract, decisions, section 5; zid-loyalty, section 6.
 
 import asyncio
 import re
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 import msgspec
 
@@ -28,6 +29,7 @@ from nuqta.web.guard import Shopper
 from nuqta.web.routes import Invalid, Outcome, Request, Route
 
 _CART = re.compile(rf"[\x21-\x7e]{{1,{CART_LENGTH_MAX}}}")
+_IDS = re.compile(r"method_ids(\[[0-9]{0,3}\])?")
 CART: Final = "storefront"
 """The cart of a browser that names none: a customer has one of it."""
 _ADDED: Final = english("Loyalty points applied successfully")
@@ -111,9 +113,8 @@ async def apply(request: Request) -> Outcome:
     cart = _cart(request)
     if cart is None:
         return request.invalid("CART-SESSION-ID", _NO_CART)
-    sent = request.body.get("method_ids")
-    ids = [sent] if isinstance(sent, str) else sent
-    if not isinstance(ids, list) or len(ids) != 1 or not isinstance(ids[0], str) or not ids[0]:
+    ids = _ids(request.body)
+    if len(ids) != 1 or not isinstance(ids[0], str) or not ids[0]:
         return request.invalid("method_ids", _ONE)
     engine, caller = request.engine, request.caller
     wish = CartWish(_shopper(request).customer_id, cart, ids[0][:64], None, request.key)
@@ -171,6 +172,16 @@ def _cart(request: Request) -> str | None:
         return CART
     cart = sent.decode("latin-1")
     return cart if _CART.fullmatch(cart) else None
+
+
+def _ids(body: Mapping[str, Any]) -> list[Any]:
+    """What was sent as `method_ids`: a list, or, as forms have them, `method_ids[]` and
+    `method_ids[0]`."""
+    ids: list[Any] = []
+    for name, value in body.items():
+        if _IDS.fullmatch(name):
+            ids += value if isinstance(value, list) else [value]
+    return ids
 
 
 def _done(request: Request, text: str) -> Applied:

@@ -11,6 +11,7 @@ from typing import Final
 
 from nuqta import refusals
 from nuqta.engine.access import sessions
+from nuqta.ledger.instants import SECOND_US
 from nuqta.storage.sqlite import Transaction
 from nuqta.web.origins import COOKIE
 from nuqta.web.replies import encode
@@ -24,9 +25,10 @@ _PATH: Final = "/api/v1"
 async def keep(request: Request) -> Outcome:
     """The browser keeps the session of the token that it sent."""
     token = request.headers.get(b"x-customer-token", b"").decode("latin-1").strip()
-    if not token:
+    shopper = request.shopper
+    if not token or shopper is None:
         return refusals.SESSION_MISSING
-    seconds = request.engine.settings.session_hours * 3_600
+    seconds = (shopper.ends_at_latest - request.engine.clock.now()) // SECOND_US
     return _answer(f"{COOKIE}={token}; Max-Age={seconds}")
 
 

@@ -1,7 +1,10 @@
 // nuqta: the loyalty part of `window.zid.cart`, answered by this shop's own loyalty server.
 //
 // Each function gives a promise of the server's answer. Where the server refuses, the promise
-// rejects with the answer's own body, so that `error.message.description` says why.
+// rejects with the answer's own body, so that `error.message.description` says why; where nothing of
+// the server's came back, with a body of the same shape. The cart is `window.zid.cart.session_id`,
+// or what a `<meta name="cart-session-id">` or a cookie `cart_session_id` says; without any, the
+// customer's own.
 (function (page) {
   "use strict";
 
@@ -14,24 +17,56 @@
     return lang.indexOf("ar") === 0 ? "ar" : "en";
   }
 
+  function cartId() {
+    var meta = page.document.querySelector('meta[name="cart-session-id"]');
+    var kept = /(?:^|;)\s*cart_session_id=([^;]*)/.exec(page.document.cookie || "");
+    return page.zid.cart.session_id || (meta && meta.content) || (kept && kept[1].trim()) || "";
+  }
+
+  function unreachable() {
+    var isArabic = language() === "ar";
+    var code = "ERROR_SERVICE_UNAVAILABLE";
+    return {
+      status: "error",
+      error_code: code,
+      message: {
+        type: "error",
+        code: code,
+        name: isArabic ? "الخدمة غير متاحة" : "Service unavailable",
+        description: isArabic
+          ? "تعذر الوصول إلى خدمة النقاط. حاول مرة أخرى بعد قليل."
+          : "The points could not be reached. Try again in a little while.",
+      },
+    };
+  }
+
   function call(method, path, body) {
     var headers = { Accept: "application/json", "Accept-Language": language() };
     var options = { method: method, headers: headers, credentials: "include" };
-    if (page.zid.cart.session_id) {
-      headers["CART-SESSION-ID"] = String(page.zid.cart.session_id);
+    var id = String(cartId());
+    if (/^[\x21-\x7e]{1,128}$/.test(id)) {
+      headers["CART-SESSION-ID"] = id;
     }
     if (body !== undefined) {
       headers["Content-Type"] = "application/json";
       options.body = JSON.stringify(body);
     }
-    return page.fetch(server + base + path, options).then(function (answer) {
-      return answer.json().then(function (value) {
-        if (!answer.ok) {
-          throw value;
+    return page
+      .fetch(server + base + path, options)
+      .then(function (answer) {
+        return answer.json().then(function (value) {
+          return { ok: answer.ok, value: value };
+        });
+      })
+      .catch(function () {
+        return { ok: false, value: unreachable() };
+      })
+      .then(function (told) {
+        if (!told.ok) {
+          throw told.value;
         }
-        return value;
+        return told.value;
       });
-    });
   }
 
   var cart = {

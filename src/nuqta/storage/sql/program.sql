@@ -12,6 +12,10 @@ WHERE store_id = coalesce(:store_id, (SELECT store_id FROM stores WHERE uuid = :
 -- Every store.
 SELECT store_id, uuid, name, currency, timezone, created_at FROM stores ORDER BY store_id;
 
+-- name: first_two
+-- The first two stores: enough to know whether there is only one.
+SELECT store_id, uuid, name, currency, timezone, created_at FROM stores ORDER BY store_id LIMIT 2;
+
 -- name: add_domain
 -- A domain at which a store is reached; nothing where it is taken.
 INSERT INTO store_domains (domain, store_id) VALUES (:domain, :store_id)

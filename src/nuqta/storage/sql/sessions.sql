@@ -5,8 +5,8 @@ INSERT INTO sessions (dkey, digest, customer_id, opened_by, created_at, used_at,
 VALUES (:dkey, :digest, :customer_id, :opened_by, :created_at, :used_at, :ends_at, :ends_at_latest);
 
 -- name: by_digest
--- Whose session it is and when it ends.
-SELECT customer_id, used_at, ends_at FROM sessions WHERE dkey = :dkey AND digest = :digest;
+-- Whose session it is, when it ends, and when it ends at the latest.
+SELECT customer_id, used_at, ends_at, ends_at_latest FROM sessions WHERE dkey = :dkey AND digest = :digest;
 
 -- name: digests_of
 -- The sessions of a customer, the oldest first.
