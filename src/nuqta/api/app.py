@@ -25,7 +25,7 @@ from nuqta.texts import arabic, english
 from nuqta.web.bodies import decoded, queried
 from nuqta.web.delivery import Courier
 from nuqta.web.fields import unknown
-from nuqta.web.guard import NOBODY, Caller, Counted, Guard, Shopper, TooMany, only
+from nuqta.web.guard import NOBODY, Caller, Counted, Guard, Shopper, TooMany, address_of, only
 from nuqta.web.limiter import Limiters, limiters
 from nuqta.web.log import RequestLog
 from nuqta.web.negotiation import accepts_json, language
@@ -215,7 +215,11 @@ class App:
         asked = Request(
             self._engine, self._courier, caller, shopper, path, {}, in_language,
             headers=headers, raw=raw, route=route, key=_key(route, headers),
+<<<<<<< HEAD
             address=_client(request),
+=======
+            address=address_of(headers, request.client_ip, self._engine.settings.proxy_header),
+>>>>>>> wt-d
         )  # fmt: skip
         if isinstance(body, Refusal):
             return body if route.unreadable is None else await route.unreadable(asked, body)
