@@ -215,11 +215,7 @@ class App:
         asked = Request(
             self._engine, self._courier, caller, shopper, path, {}, in_language,
             headers=headers, raw=raw, route=route, key=_key(route, headers),
-<<<<<<< HEAD
-            address=_client(request),
-=======
-            address=address_of(headers, request.client_ip, self._engine.settings.proxy_header),
->>>>>>> wt-d
+            address=address_of(headers, _client(request), self._engine.settings.proxy_header),
         )  # fmt: skip
         if isinstance(body, Refusal):
             return body if route.unreadable is None else await route.unreadable(asked, body)
