@@ -25,7 +25,16 @@ from nuqta.texts import arabic, english
 from nuqta.web.bodies import decoded, queried
 from nuqta.web.delivery import Courier
 from nuqta.web.fields import unknown
-from nuqta.web.guard import NOBODY, Caller, Counted, Guard, Shopper, TooMany, only
+from nuqta.web.guard import (
+    NOBODY,
+    Caller,
+    Counted,
+    Guard,
+    Shopper,
+    TooMany,
+    address_of,
+    only,
+)
 from nuqta.web.limiter import Limiters, limiters
 from nuqta.web.log import RequestLog
 from nuqta.web.negotiation import accepts_json, language
@@ -210,7 +219,7 @@ class App:
         asked = Request(
             self._engine, self._courier, caller, shopper, path, {}, in_language,
             headers=headers, raw=raw, route=route, key=_key(route, headers),
-            address=request.client_ip,
+            address=self._address(request, headers),
         )  # fmt: skip
         if isinstance(body, Refusal):
             return body if route.unreadable is None else await route.unreadable(asked, body)
@@ -245,8 +254,8 @@ class App:
         if route.who == "storefront":
             return self._guard.browser(headers, counted, is_write=route.is_write)
         if route.who == "public":
-            client = request.client_ip
-            return self._guard.anybody(path["store"], headers, client, counted), None
+            address = self._address(request, headers)
+            return self._guard.anybody(path["store"], address, counted), None
         if route.who == "source":
             return self._guard.source(headers, path["store"]), None
         caller = self._guard.partner(
@@ -256,6 +265,10 @@ class App:
             return caller, None
         shopper = self._guard.shopper(headers, caller)
         return (shopper, None) if isinstance(shopper, Refusal) else (caller, shopper)
+
+    def _address(self, request: HttpRequest, headers: dict[bytes, bytes]) -> str:
+        client = request.scope.get("client")  # None where the caller has gone away meanwhile
+        return address_of(headers, client[0] if client else "", self._engine.settings.proxy_header)
 
     def _paced(
         self, route: Route, caller: Caller, body: dict[str, Any], counted: Counted
