@@ -135,7 +135,7 @@ def only(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
 def _again(name: bytes, before: bytes, value: bytes) -> bytes:
     if name in (b"authorization", b"x-customer-token", b"x-manager-token"):
         return _TWICE.encode()  # two callers at once are no caller
-    return before + b", " + value
+    return before + (b"; " if name == b"cookie" else b", ") + value
 
 
 def bearer(header: bytes | None) -> str | None:
@@ -308,12 +308,15 @@ class Guard:
         store_id = credentials.store_of(engine.vault.reader(), engine.keyring, store, header)
         return refusals.AUTHORIZATION_INVALID if store_id is None else Caller(None, store_id)
 
-    def anybody(self, store: str, address: str, counted: Counted) -> Caller | Refusal | TooMany:
+    def anybody(
+        self, store: str, headers: dict[bytes, bytes], client: str, counted: Counted
+    ) -> Caller | Refusal | TooMany:
         """Whoever asks about the store that the path names, paced by their address. Raises
         StorageFault."""
         found = find(self._engine.vault.reader(), store)
         if found is None:
             return refusals.STORE_NOT_FOUND
+        address = address_of(headers, client, self._engine.settings.proxy_header)
         too_many = counted.note(self._limiters.addresses.count(address.encode()))
         return too_many or Caller(None, found.store_id, "public")
 

@@ -57,8 +57,8 @@ class Request(msgspec.Struct, frozen=True):
     """What a handler is given: who calls, the path's parts, the query, the decoded body, the
     headers by lower name, and the body as it came.
 
-    `key` is the call's Idempotency-Key, None where it has none; `address` is who
-    called, as the guard's `address_of` names one caller.
+    `key` is the call's Idempotency-Key, None where it has none; `address` the network from which
+    it came, as `guard.address_of` says it.
     """
 
     engine: Engine
@@ -182,7 +182,7 @@ KEY_LENGTH_MAX: Final = 255
 
 def pattern_of(path: str) -> re.Pattern[str]:
     """What matches a path with {names}, with and without a slash at its end."""
-    named_parts = re.sub(r"\{([a-z_]+)\}", r"(?P<\1>[^/]+)", path)
+    named_parts = re.sub(r"\\\{([a-z_]+)\\\}", r"(?P<\1>[^/]+)", re.escape(path))
     return re.compile(named_parts + "/?")
 
 
