@@ -159,8 +159,7 @@ def test_an_address_tries_so_often_whoever_it_tries(strict: House) -> None:
 
 
 def test_behind_a_proxy_an_address_is_the_one_that_the_proxy_says(tmp_path: Path) -> None:
-    limits = {"sign_in_tries_address": 2, "proxy_header": "X-Forwarded-For"}
-    with open_house(tmp_path, **limits) as house:
+    with open_house(tmp_path, sign_in_tries_address=2, proxy_header="X-Forwarded-For") as house:
 
         def tried_from(address: str, email: str) -> int:
             browser = Browser(house)
