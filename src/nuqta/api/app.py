@@ -39,6 +39,7 @@ from nuqta.web.routes import (
     Request,
     Route,
     allowed,
+    pattern_of,
 )
 
 _log = logging.getLogger("nuqta.app")
@@ -104,8 +105,12 @@ class App:
         return framework
 
     def _handler(self, route: Route) -> Any:
+        pattern = pattern_of(route.path)
+
         async def handle(request: HttpRequest) -> Response:
-            return await self._answer(request, route)
+            # The framework finds /V1/MANAGERS as well, past whatever a proxy says of /v1/managers.
+            is_ours = pattern.fullmatch(request.url.path.decode("latin-1"))
+            return await self._answer(request, route if is_ours else None)
 
         return handle
 
@@ -210,7 +215,7 @@ class App:
         asked = Request(
             self._engine, self._courier, caller, shopper, path, {}, in_language,
             headers=headers, raw=raw, route=route, key=_key(route, headers),
-            address=address_of(headers, request.client_ip, self._engine.settings.proxy_header),
+            address=address_of(headers, _client(request), self._engine.settings.proxy_header),
         )  # fmt: skip
         if isinstance(body, Refusal):
             return body if route.unreadable is None else await route.unreadable(asked, body)
@@ -245,7 +250,7 @@ class App:
         if route.who == "storefront":
             return self._guard.browser(headers, counted, is_write=route.is_write)
         if route.who == "public":
-            client = request.client_ip
+            client = _client(request)
             return self._guard.anybody(path["store"], headers, client, counted), None
         if route.who == "source":
             return self._guard.source(headers, path["store"]), None
@@ -274,6 +279,12 @@ class App:
             if len(body) > most:
                 return refusals.BODY_TOO_LARGE
         return bytes(body)
+
+
+def _client(request: HttpRequest) -> str:
+    """The address of the connection; "" where its other end has gone already."""
+    client = request.scope.get("client")
+    return str(client[0]) if client else ""
 
 
 def _key(route: Route, headers: dict[bytes, bytes]) -> str | None:

@@ -57,7 +57,18 @@ def _json(body: bytes, depth_max: int) -> dict[str, Any] | Refusal:
             json.dumps(value, ensure_ascii=False, default=str).encode()
     except (ValueError, RecursionError):
         return refusals.BAD_REQUEST
-    return value if isinstance(value, dict) else refusals.BAD_REQUEST
+    is_plain = isinstance(value, dict) and not any(_stands_twice(name, value) for name in value)
+    return value if is_plain else refusals.BAD_REQUEST
+
+
+def _stands_twice(name: str, value: dict[str, Any]) -> bool:
+    """Whether `config[points]` stands beside a "config" that has "points" as well."""
+    inner: Any = value
+    for part in name.replace("]", "").split("[") if "[" in name else ():
+        if not isinstance(inner, dict) or part not in inner:
+            return False
+        inner = inner[part]
+    return "[" in name
 
 
 def _no_name_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -107,7 +107,8 @@ def _whole(field: Field, value: object) -> int:
         if _WHOLE.fullmatch(text) is None:
             raise ValueError("no whole number")
         value = int(text)
-    if isinstance(value, Decimal) and value.is_finite() and abs(value) <= POINTS_MAX:
+    # Compared as it is: to take its absolute value may overflow, at an exponent of seven digits.
+    if isinstance(value, Decimal) and value.is_finite() and -POINTS_MAX <= value <= POINTS_MAX:
         whole = int(value)
         value = whole if whole == value else None
     if isinstance(value, bool) or not isinstance(value, int):
@@ -118,7 +119,7 @@ def _whole(field: Field, value: object) -> int:
 
 
 def _amount(field: Field, value: object) -> Any:
-    amount = exact_amount(value)
+    amount = exact_amount(plain_digits(value.strip()) if isinstance(value, str) else value)
     if amount < 0:
         raise ValueError("less than nothing")
     return amount

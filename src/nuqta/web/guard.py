@@ -135,7 +135,7 @@ def only(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
 def _again(name: bytes, before: bytes, value: bytes) -> bytes:
     if name in (b"authorization", b"x-customer-token", b"x-manager-token"):
         return _TWICE.encode()  # two callers at once are no caller
-    return before + b", " + value
+    return before + (b"; " if name == b"cookie" else b", ") + value
 
 
 def bearer(header: bytes | None) -> str | None:

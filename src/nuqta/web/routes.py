@@ -182,7 +182,7 @@ KEY_LENGTH_MAX: Final = 255
 
 def pattern_of(path: str) -> re.Pattern[str]:
     """What matches a path with {names}, with and without a slash at its end."""
-    named_parts = re.sub(r"\{([a-z_]+)\}", r"(?P<\1>[^/]+)", path)
+    named_parts = re.sub(r"\\\{([a-z_]+)\\\}", r"(?P<\1>[^/]+)", re.escape(path))
     return re.compile(named_parts + "/?")
 
 

@@ -8,7 +8,7 @@ import re
 import pytest
 
 from nuqta.api.routes import TABLE
-from nuqta.web.origins import COOKIE
+from nuqta.web.origins import COOKIE, is_own_origin
 from tests.http.server import Answer, House
 from tests.orders.shop import Shop
 from tests.tidy import ROOT
@@ -75,6 +75,8 @@ def test_a_browser_looks_and_redeems(alone: House) -> None:
         ("Origin", "null", 403),
         ("Origin", "", 403),
         ("Origin", f"{OWN}/", 403),
+        ("Origin", "http://localhost:3000", 403),
+        ("Origin", "https://127.0.0.1", 403),
         ("Sec-Fetch-Site", "same-site", 403),
         ("Sec-Fetch-Site", "cross-site", 403),
         ("Sec-Fetch-Site", "none", 403),
@@ -92,6 +94,46 @@ def test_a_cookie_writes_for_the_shops_own_pages_alone(
     assert answer.code == ("" if status == 200 else "ERROR_ORIGIN_REFUSED")
     assert world.balance(world.aisha).held == (40 if status == 200 else 0)
     assert alone.send("GET", f"{CART}/balance", {**browser, sign: value}).status == 200
+
+
+def test_this_machine_is_a_shop_only_where_it_is_asked_itself(alone: House) -> None:
+    """In a database with a single store any host is that store, and a developer's own is one."""
+    tokens = {"Host": "riyadh.example", "X-CUSTOMER-TOKEN": alone.world.login(alone.world.aisha)}
+    origin = {"Origin": "http://localhost:3000"}
+    answer = alone.send("GET", f"{CART}/balance", {**tokens, **origin})
+    assert answer.status == 200
+    assert "access-control-allow-origin" not in answer.names
+    store, reader = alone.world.riyadh, alone.world.engine.vault.reader()
+    for host, is_own in (("localhost:8080", True), ("127.0.0.1", True), ("riyadh.example", False)):
+        headers = {b"host": host.encode(), b"origin": b"http://localhost:3000"}
+        assert is_own_origin(reader, store, headers) == is_own
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        'prefs={"a":1}', 'prefs={"a": 1, "b":"c"}', "name=\xd8\xa7", "a b=c d", "=x", "x", "",
+        'a="b', "a[0]=1", "path=/", "a=b,c", "nuqta_session=", "NUQTA_SESSION=x",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("is_first", [True, False])
+def test_no_other_cookie_hides_the_session(alone: House, others: str, is_first: bool) -> None:
+    """Analytics and chats of a shop set cookies that no grammar allows."""
+    ours = kept(alone)["Cookie"]
+    line = f"{others}; {ours}" if is_first else f"{ours}; {others}"
+    assert alone.ask("GET", f"{CART}/balance", {**HOST, "Cookie": line}).status == 200
+    twice = [*HOST.items(), ("Cookie", others), ("Cookie", ours)]
+    assert alone.ask("GET", f"{CART}/balance", twice).status == 200
+
+
+def test_of_two_sessions_neither_counts(alone: House) -> None:
+    """A neighbouring domain can add a cookie of that name, and so lead a customer's browser into
+    another's account."""
+    ours = kept(alone)["Cookie"]
+    theirs = f"{COOKIE}={alone.world.login(alone.world.badr)}"
+    for line in (f"{ours}; {theirs}", f"{theirs}; {ours}"):
+        answer = alone.ask("GET", f"{CART}/balance", {**HOST, "Cookie": line})
+        assert answer.code == "ERROR_SESSION_INVALID"
 
 
 def test_an_origin_counts_for_more_than_what_the_browser_says_of_it(alone: House) -> None:
