@@ -16,6 +16,7 @@ import pytest
 from nuqta.engine import redemption
 from nuqta.engine.access import credentials
 from nuqta.loyalty.redemption import Method, MethodWish
+from tests.calls import oauth
 from tests.cli.terminal import run
 from tests.http.server import House, open_house
 from tests.worker.work import subscribe
@@ -83,7 +84,7 @@ def test_the_calls_of_the_api_page(tmp_path: Path) -> None:
             if path.endswith("/logout"):
                 names["TOKEN"] = world.login(world.aisha)
         assert set(statuses.values()) == {200}, statuses
-        assert len(statuses) == 23
+        assert len(statuses) == 25
 
 
 @pytest.mark.parametrize("block", blocks("docs/api.md", "json"))
@@ -136,7 +137,13 @@ def _names(house: House) -> dict[str, str]:
     )
     assert isinstance(method, Method)
     world.adjust(world.aisha, 100)
+    app = oauth.an_app(house)
     return {
+        "CLIENT": app.client_id,
+        "SECRET": app.secret,
+        "CODE": oauth.a_code(house, app),
+        "REFRESH": oauth.tokens(house, app)["refresh_token"],
+        "ENDING": oauth.tokens(house, app)["access_token"],
         "HOST": "",
         "STORE": str(world.riyadh.store_id),
         "DOMAIN": "riyadh.example",

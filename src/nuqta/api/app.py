@@ -25,7 +25,7 @@ from nuqta.texts import arabic, english
 from nuqta.web.bodies import decoded, queried
 from nuqta.web.delivery import Courier
 from nuqta.web.fields import unknown
-from nuqta.web.guard import NOBODY, Caller, Counted, Guard, Shopper, TooMany, only
+from nuqta.web.guard import NOBODY, Caller, Counted, Guard, Shopper, TooMany, address_of, only
 from nuqta.web.limiter import Limiters, limiters
 from nuqta.web.log import RequestLog
 from nuqta.web.negotiation import accepts_json, language
@@ -215,7 +215,7 @@ class App:
         asked = Request(
             self._engine, self._courier, caller, shopper, path, {}, in_language,
             headers=headers, raw=raw, route=route, key=_key(route, headers),
-            address=request.client_ip,
+            address=address_of(headers, _client(request), self._engine.settings.proxy_header),
         )  # fmt: skip
         if isinstance(body, Refusal):
             return body if route.unreadable is None else await route.unreadable(asked, body)
@@ -250,7 +250,7 @@ class App:
         if route.who == "storefront":
             return self._guard.browser(headers, counted, is_write=route.is_write)
         if route.who == "public":
-            client = request.client_ip
+            client = _client(request)
             return self._guard.anybody(path["store"], headers, client, counted), None
         if route.who == "source":
             return self._guard.source(headers, path["store"]), None
@@ -279,6 +279,12 @@ class App:
             if len(body) > most:
                 return refusals.BODY_TOO_LARGE
         return bytes(body)
+
+
+def _client(request: HttpRequest) -> str:
+    """The address of the connection; "" where its other end has gone already."""
+    client = request.scope.get("client")
+    return str(client[0]) if client else ""
 
 
 def _key(route: Route, headers: dict[bytes, bytes]) -> str | None:

@@ -57,8 +57,8 @@ class Request(msgspec.Struct, frozen=True):
     """What a handler is given: who calls, the path's parts, the query, the decoded body, the
     headers by lower name, and the body as it came.
 
-    `key` is the call's Idempotency-Key, None where it has none; `address` the network address from
-    which it came, a proxy's where there is one.
+    `key` is the call's Idempotency-Key, None where it has none; `address` the network from which
+    it came, as `guard.address_of` says it.
     """
 
     engine: Engine

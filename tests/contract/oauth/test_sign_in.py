@@ -158,6 +158,23 @@ def test_an_address_tries_so_often_whoever_it_tries(strict: House) -> None:
     assert tried(strict, EMAIL, PASSWORD).status == 429
 
 
+def test_behind_a_proxy_an_address_is_the_one_that_the_proxy_says(tmp_path: Path) -> None:
+    with open_house(tmp_path, sign_in_tries_address=2, proxy_header="X-Forwarded-For") as house:
+
+        def tried_from(address: str, email: str) -> int:
+            browser = Browser(house)
+            page = Forms(browser.get(an_app(house).asking())).forms["/oauth/sign-in"]
+            values = {**page, "email": email, "password": "wrong"}
+            sent = {"X-Forwarded-For": f"10.9.9.9, {address}"}
+            return browser.post("/oauth/sign-in", values, sent).status
+
+        one = [tried_from("192.0.2.1", f"{n}@shop.example") for n in range(3)]
+        assert one == [422, 422, 429]
+        assert tried_from("192.0.2.2", "a@shop.example") == 422
+        network = [tried_from(f"2001:db8::{n}", f"{n}@shop.example") for n in range(1, 4)]
+        assert network == [422, 422, 429], "a network of IPv6 is one caller"
+
+
 def test_nobody_s_account_is_limited_like_somebody_s(strict: House) -> None:
     with_password(strict)
     assert [tried(strict, "nobody@shop.example").status for _ in range(4)] == [422] * 3 + [429]

@@ -133,7 +133,7 @@ def test_of_two_sessions_neither_counts(alone: House) -> None:
     theirs = f"{COOKIE}={alone.world.login(alone.world.badr)}"
     for line in (f"{ours}; {theirs}", f"{theirs}; {ours}"):
         answer = alone.ask("GET", f"{CART}/balance", {**HOST, "Cookie": line})
-        assert answer.code == "ERROR_SESSION_MISSING"
+        assert answer.code == "ERROR_SESSION_INVALID"
 
 
 def test_an_origin_counts_for_more_than_what_the_browser_says_of_it(alone: House) -> None:
