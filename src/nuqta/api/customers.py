@@ -4,7 +4,6 @@ What nuqta does not know of a customer is null, as Zid answers it. Source: contr
 sections 2, 5.16 and 9.2.
 """
 
-import asyncio
 import uuid
 from typing import Final
 
@@ -192,7 +191,7 @@ async def every(request: Request) -> Outcome:
     skip = (found.get("page", 1) - 1) * most
     engine, store_id = request.engine, request.caller.store_id
     search = found.get("search_term", "").strip()
-    page, count = await asyncio.to_thread(customers.page_of, engine, store_id, most, skip, search)
+    page, count = await engine.beside(customers.page_of, engine, store_id, most, skip, search)
     store = stores.known(engine.vault.reader(), store_id)
     listed = [
         msgspec.convert({**_common(one, store), "points": one.account.available}, Listed)
@@ -207,7 +206,7 @@ async def one(request: Request) -> Outcome:
         customer_id = checked_id(request.path["id"])
     except ValueError:
         return refusals.CUSTOMER_NOT_FOUND
-    return await asyncio.to_thread(_one, request, customer_id)
+    return await request.engine.beside(_one, request, customer_id)
 
 
 def _one(request: Request, customer_id: int) -> Outcome:

@@ -3,7 +3,6 @@
 Source: contract, zid-loyalty, sections 4.1, 5.10, 5.14 and 5.15; decisions, section 4.
 """
 
-import asyncio
 import re
 import secrets
 from typing import Any, Final
@@ -12,8 +11,8 @@ import msgspec
 
 from nuqta import refusals
 from nuqta.engine.door import post
-from nuqta.engine.reading.history import History, adjustment, history
-from nuqta.ledger.account import dkey_of
+from nuqta.engine.reading.history import adjustment, history
+from nuqta.ledger.account import Account, dkey_of
 from nuqta.ledger.commands import Adjust
 from nuqta.ledger.instants import NEVER
 from nuqta.loyalty.customers import ID_MAX, checked_id
@@ -168,10 +167,10 @@ async def wallet(request: Request) -> Outcome:
     found = await _history(request, shopper.customer_id if shopper else 0)
     if found is None:
         return refusals.SESSION_INVALID
-    account = found.account
+    account, told = found
     points = WalletPoints(
         account.available, account.pending, account.available, account.used, account.available,
-        account.used, account.total_positive, _shown(request, found),
+        account.used, account.total_positive, told,
     )  # fmt: skip
     return Wallet("success", points, Message("success"))
 
@@ -184,10 +183,10 @@ async def details(request: Request) -> Outcome:
     found = await _history(request, named["customerId"])
     if found is None:
         return refusals.CUSTOMER_NOT_FOUND
-    account = found.account
+    account, told = found
     info = PointsInfo(
         account.available, account.pending, account.owed, account.available, account.used,
-        account.total_positive, _shown(request, found),
+        account.total_positive, told,
     )  # fmt: skip
     return Details("object", info, Message("object"))
 
@@ -201,7 +200,7 @@ async def of_customer(request: Request) -> Outcome:
     found = await _history(request, customer_id)
     if found is None:
         return refusals.CUSTOMER_NOT_FOUND
-    return Lines("object", _shown(request, found), Message("object"))
+    return Lines("object", found[1], Message("object"))
 
 
 async def adjust(request: Request) -> Outcome:
@@ -228,13 +227,17 @@ async def adjust(request: Request) -> Outcome:
     return await request.write("adjust points", work)
 
 
-async def _history(request: Request, customer_id: int) -> History | None:
-    return await asyncio.to_thread(history, request.engine, request.caller.store_id, customer_id)
+async def _history(request: Request, customer_id: int) -> tuple[Account, list[HistoryItem]] | None:
+    """The account and its lines as they leave; None where there is no such customer."""
+    return await request.engine.beside(_shown, request, customer_id)
 
 
-def _shown(request: Request, found: History) -> list[HistoryItem]:
+def _shown(request: Request, customer_id: int) -> tuple[Account, list[HistoryItem]] | None:
+    found = history(request.engine, request.caller.store_id, customer_id)
+    if found is None:
+        return None
     most = request.engine.settings.history_lines
-    return [shown_line(request, line) for line in found.lines[:most]]
+    return found.account, [shown_line(request, line) for line in found.lines[:most]]
 
 
 def _adjusted(request: Request, line: Line) -> AdjustedItem:

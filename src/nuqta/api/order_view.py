@@ -3,7 +3,6 @@
 Source: contract, zid-loyalty, section 9.1.
 """
 
-import asyncio
 import re
 from typing import Final
 
@@ -179,7 +178,7 @@ async def every(request: Request) -> Outcome:
     found, faults = read(_PAGE, request.query, request.language)
     if faults:
         return Invalid(faults)
-    return await asyncio.to_thread(_every, request, found)
+    return await request.engine.beside(_every, request, found)
 
 
 def _every(request: Request, found: dict[str, int]) -> Orders:

@@ -1,10 +1,13 @@
 """An open house: settings, vault, clock, keys and door, put together in one place."""
 
+import asyncio
 import os
-from functools import cached_property
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property, partial
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
 
 from nuqta.engine.access.tokens import Keyring, key_file, make_key_file, read_keyring
 from nuqta.engine.clock import Clock
@@ -18,6 +21,12 @@ from nuqta.storage.statements import statement
 if TYPE_CHECKING:
     from nuqta.engine.access.passwords import Passwords
 
+P = ParamSpec("P")
+T = TypeVar("T")
+_LONG_READS: Final = 2
+"""Long reads at a time: each takes the interpreter from the loop for 5 ms at every turn. Beside
+eight callers of a history of 20,000 lines a balance took 7 ms with six of them, 0.4 with two, and
+as many histories were told."""
 _HAS_TOKENS = statement("meta.has_tokens")
 _SCHEMES: Final = ("sqlite:///", "sqlite://")
 
@@ -45,8 +54,20 @@ class Engine:
 
         return Passwords(self.settings.password_checks, self.settings.password_checks_waiting)
 
+    @cached_property
+    def _readers(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(_LONG_READS, "nuqta-reader")
+
+    async def beside(self, work: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
+        """What `work` comes to, on a thread beside the loop: for reads that take their time, so
+        that nobody else waits for them."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._readers, partial(work, *arguments, **named))
+
     def close(self) -> None:
         """Commit what waits and close the database."""
+        if "_readers" in self.__dict__:
+            self._readers.shutdown(cancel_futures=True)
         if "passwords" in self.__dict__:
             self.passwords.close()
         self.door.close()

@@ -115,9 +115,10 @@ class Request(msgspec.Struct, frozen=True):
     def _call(self) -> CallKey | None:
         if self.key is None or self.route is None:
             return None
+        path = {**self.path, "store": self.caller.store_id}  # by its id or its UUID: the same call
         content = {
             "call": f"{self.route.method} {self.route.path}",
-            "path": dict(self.path),
+            "path": path,
             "body": dict(self.body),
             "cart": self.headers.get(b"cart-session-id", b"").decode("latin-1"),
         }

@@ -3,7 +3,6 @@
 Source: contract, zid-loyalty, sections 4.9, 5.12 and 5.13.
 """
 
-import asyncio
 from typing import Final
 
 import msgspec
@@ -80,7 +79,8 @@ async def update(request: Request) -> Outcome:
     texts: dict[str, str | None] = dict.fromkeys(cleared)
     for name, text in found.items():
         try:
-            texts[name] = pages.plain(text) if name.startswith("title") else await _cleaned(text)
+            clean = pages.plain if name.startswith("title") else pages.cleaned
+            texts[name] = await request.engine.beside(clean, text)
         except ValueError:
             faults[name] = [request.say(_TOO_MUCH, most=CONTENT_LENGTH_MAX, tags=TAGS_MAX)]
     if faults:
@@ -93,10 +93,6 @@ async def update(request: Request) -> Outcome:
         return BothLanguages("object", _texts(page), told)
 
     return await request.write("change the info page", work)
-
-
-async def _cleaned(text: str) -> str | None:
-    return await asyncio.to_thread(pages.cleaned, text)
 
 
 def _texts(page: InfoPage) -> Texts:

@@ -3,7 +3,6 @@
 Source: contract, zid-loyalty, sections 4.3, 4.4, 5.1-5.3 and 5.11.
 """
 
-import asyncio
 from typing import Final
 
 import msgspec
@@ -136,7 +135,7 @@ async def list_data(request: Request) -> Outcome:
 
     They take long where there are many customers, so they are worked out beside the loop.
     """
-    return await asyncio.to_thread(_listed, request.engine, request.caller.store_id)
+    return await request.engine.beside(_listed, request.engine, request.caller.store_id)
 
 
 def _listed(engine: Engine, store_id: int) -> ListData:

@@ -3,7 +3,6 @@
 Source: contract, decisions, section 5; zid-loyalty, section 6.
 """
 
-import asyncio
 import re
 from collections.abc import Mapping
 from typing import Any, Final
@@ -151,7 +150,7 @@ async def wallet(request: Request) -> Outcome:
         return Invalid(faults)
     page, size = found.get("page", 1), found.get("page_size", _PAGE_SIZE)
     shopper = _shopper(request)
-    told = await asyncio.to_thread(
+    told = await request.engine.beside(
         history, request.engine, request.caller.store_id, shopper.customer_id
     )
     lines = told.lines if told else []
