@@ -5,7 +5,7 @@ A call that has one keeps to it. Source: contract, zid-loyalty, sections 4.7 and
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final, Literal
 
 import msgspec
@@ -18,12 +18,12 @@ from nuqta.refusals import Refusal
 from nuqta.storage.sqlite import Transaction
 from nuqta.texts import english
 from nuqta.web.fields import Field
-from nuqta.web.routes import Outcome, Request, Route
+from nuqta.web.routes import Answer, Outcome, Request, Route
 
-_CART = re.compile(rf"[\x21-\x7e]{{1,{CART_LENGTH_MAX}}}")
+CART_ID: Final = re.compile(rf"[\x21-\x7e]{{1,{CART_LENGTH_MAX}}}")
 _ADDED: Final = english("Loyalty points applied successfully")
 _REMOVED: Final = english("Loyalty points removed successfully")
-_NO_CART: Final = english("Send the cart's id, 1 to 128 plain characters.")
+NO_CART: Final = english("Send the cart's id, 1 to 128 plain characters.")
 _NO_METHOD: Final = english("Send the redemption method with its id.")
 _NO_TOTAL: Final = english("Send what the cart's products cost as a plain decimal.")
 
@@ -38,14 +38,14 @@ class CartAnswer(msgspec.Struct, frozen=True):
 async def add(request: Request) -> Outcome:
     """The method's points are set aside for the cart, in place of what was applied before."""
     cart = request.headers.get(b"cart-session-id", b"").decode("latin-1")
-    if _CART.fullmatch(cart) is None:
-        return request.invalid("CART-SESSION-ID", _NO_CART)
+    if CART_ID.fullmatch(cart) is None:
+        return request.invalid("CART-SESSION-ID", NO_CART)
     method = request.body.get("point_redemption_method")
     method_id = method.get("id") if isinstance(method, Mapping) else method
     if not isinstance(method_id, str) or not method_id:
         return request.invalid("point_redemption_method", _NO_METHOD)
-    engine, shopper, caller = request.engine, request.shopper, request.caller
-    store = stores.find(engine.vault.reader(), str(caller.store_id))
+    shopper = request.shopper
+    store = stores.find(request.engine.vault.reader(), str(request.caller.store_id))
     if shopper is None or store is None:
         return refusals.SESSION_MISSING
     try:
@@ -53,30 +53,46 @@ async def add(request: Request) -> Outcome:
     except ValueError:
         return request.invalid("cart_total", _NO_TOTAL)
     wish = CartWish(shopper.customer_id, cart, method_id[:64], basket, request.key)
-
-    def work(tx: Transaction) -> Outcome:
-        most, now = engine.settings.holds_per_customer, engine.clock.now()
-        outcome = redemption.apply(tx, store, wish, most, now, caller.origin)
-        return outcome if isinstance(outcome, Refusal) else _done(request, _ADDED)
-
-    return await request.write("apply a redemption", work)
+    return await set_aside(request, wish, _done)
 
 
 async def remove(request: Request) -> Outcome:
     """The cart's points are given back; a cart without any is left as it is."""
     cart = request.headers.get(b"cart-session-id", b"").decode("latin-1")
-    if _CART.fullmatch(cart) is None:
-        return request.invalid("CART-SESSION-ID", _NO_CART)
-    engine, shopper, caller = request.engine, request.shopper, request.caller
+    if CART_ID.fullmatch(cart) is None:
+        return request.invalid("CART-SESSION-ID", NO_CART)
+    shopper = request.shopper
     if shopper is None:
         return refusals.SESSION_MISSING
+    return await give_back(request, shopper.customer_id, cart, _done)
+
+
+async def set_aside(
+    request: Request, wish: CartWish, done: Callable[[Request, str], Answer]
+) -> Outcome:
+    """A method's points are set aside for a cart; `done` makes the answer of a text."""
+    engine, caller = request.engine, request.caller
+
+    def work(tx: Transaction) -> Outcome:
+        store = stores.known(tx, caller.store_id)
+        most, now = engine.settings.holds_per_customer, engine.clock.now()
+        outcome = redemption.apply(tx, store, wish, most, now, caller.origin)
+        return outcome if isinstance(outcome, Refusal) else done(request, _ADDED)
+
+    return await request.write("apply a redemption", work)
+
+
+async def give_back(
+    request: Request, customer_id: int, cart: str, done: Callable[[Request, str], Answer]
+) -> Outcome:
+    """A cart's points are given back; `done` makes the answer of a text."""
+    engine, caller = request.engine, request.caller
 
     def work(tx: Transaction) -> Outcome:
         answer = redemption.remove(
-            tx, caller.store_id, shopper.customer_id, cart, engine.clock.now(), caller.origin,
-            request.key,
-        )  # fmt: skip
-        return answer.refusal or _done(request, _REMOVED)
+            tx, caller.store_id, customer_id, cart, engine.clock.now(), caller.origin, request.key
+        )
+        return answer.refusal or done(request, _REMOVED)
 
     return await request.write("remove a redemption", work)
 

@@ -10,9 +10,10 @@ from typing import Any, Final
 import msgspec
 
 from nuqta import refusals
+from nuqta.api.cart import CART_ID, NO_CART, give_back, set_aside
 from nuqta.api.history import HistoryItem, shown_line
 from nuqta.api.rules.redemption import RedemptionMethod, every_method
-from nuqta.engine import customers, redemption, stores
+from nuqta.engine import customers, stores
 from nuqta.engine.reading import balances
 from nuqta.engine.reading.history import history
 from nuqta.engine.redemption import CART_LENGTH_MAX, CartWish
@@ -20,21 +21,15 @@ from nuqta.ledger.instants import POINTS_MAX
 from nuqta.loyalty.cashback import best
 from nuqta.loyalty.customers import tags_of
 from nuqta.loyalty.money import MINOR_MAX, minor_of
-from nuqta.refusals import Refusal
-from nuqta.storage.sqlite import Transaction
 from nuqta.texts import english
 from nuqta.web.fields import Field, read
 from nuqta.web.guard import Shopper
 from nuqta.web.routes import Invalid, Outcome, Request, Route
 
-_CART = re.compile(rf"[\x21-\x7e]{{1,{CART_LENGTH_MAX}}}")
 _IDS = re.compile(r"method_ids(\[[0-9]{0,3}\])?")
 CART: Final = "storefront"
 """The cart of a browser that names none: a customer has one of it."""
-_ADDED: Final = english("Loyalty points applied successfully")
-_REMOVED: Final = english("Loyalty points removed successfully")
 _ONE: Final = english("Send the id of one redemption method, in a list.")
-_NO_CART: Final = english("Send the cart's id, 1 to 128 plain characters.")
 _TOO_MUCH: Final = english("Send what the cart costs as a plain decimal.")
 _PAGE_SIZE: Final = 24
 
@@ -111,36 +106,20 @@ async def apply(request: Request) -> Outcome:
     """One method's points are set aside for the cart, in place of what was applied before."""
     cart = _cart(request)
     if cart is None:
-        return request.invalid("CART-SESSION-ID", _NO_CART)
+        return request.invalid("CART-SESSION-ID", NO_CART)
     ids = _ids(request.body)
     if len(ids) != 1 or not isinstance(ids[0], str) or not ids[0]:
         return request.invalid("method_ids", _ONE)
-    engine, caller = request.engine, request.caller
     wish = CartWish(_shopper(request).customer_id, cart, ids[0][:64], None, request.key)
-
-    def work(tx: Transaction) -> Outcome:
-        store = stores.known(tx, caller.store_id)
-        most, now = engine.settings.holds_per_customer, engine.clock.now()
-        outcome = redemption.apply(tx, store, wish, most, now, caller.origin)
-        return outcome if isinstance(outcome, Refusal) else _done(request, _ADDED)
-
-    return await request.write("apply a redemption", work)
+    return await set_aside(request, wish, _done)
 
 
 async def remove(request: Request) -> Outcome:
     """The cart's points are given back; a cart without any is left as it is."""
     cart = _cart(request)
     if cart is None:
-        return request.invalid("CART-SESSION-ID", _NO_CART)
-    engine, caller, customer_id = request.engine, request.caller, _shopper(request).customer_id
-
-    def work(tx: Transaction) -> Outcome:
-        answer = redemption.remove(
-            tx, caller.store_id, customer_id, cart, engine.clock.now(), caller.origin, request.key
-        )
-        return answer.refusal or _done(request, _REMOVED)
-
-    return await request.write("remove a redemption", work)
+        return request.invalid("CART-SESSION-ID", NO_CART)
+    return await give_back(request, _shopper(request).customer_id, cart, _done)
 
 
 async def wallet(request: Request) -> Outcome:
@@ -170,7 +149,7 @@ def _cart(request: Request) -> str | None:
     if not sent:
         return CART
     cart = sent.decode("latin-1")
-    return cart if _CART.fullmatch(cart) else None
+    return cart if CART_ID.fullmatch(cart) else None
 
 
 def _ids(body: Mapping[str, Any]) -> list[Any]:
