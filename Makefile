@@ -16,7 +16,9 @@ DEV_STAMP := $(VENV)/.dev-stamp
 .DEFAULT_GOAL := help
 # A set-up that failed half-way leaves no stamp behind.
 .DELETE_ON_ERROR:
-.PHONY: help demo test fuzz check bench reference format lock clean
+TORTURE := .torture
+
+.PHONY: help demo test fuzz torture check bench reference format lock clean
 
 help: ## List every task with a sentence.
 	@echo "make TASK, where TASK is one of:"
@@ -27,11 +29,17 @@ demo: $(RUN_STAMP) ## Start a server with a sample store and real orders, to loo
 	@echo $(BIN)/nuqta demo --port $(PORT)
 	@trap : INT; $(BIN)/nuqta demo --port "$(PORT)" || [ $$? -eq 130 ]
 
+# Two processes: the suite is as long as what one processor does of it.
 test: $(DEV_STAMP) ## Run the whole test suite.
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 fuzz: $(DEV_STAMP) ## Send the whole API odd and hostile calls, at length (NUQTA_FUZZ_EXAMPLES each).
 	NUQTA_FUZZ_EXAMPLES=$${NUQTA_FUZZ_EXAMPLES:-500} $(BIN)/python -m pytest -q tests/contract/test_fuzz.py
+
+torture: $(DEV_STAMP) ## Cut the power, kill, flip, race and fuzz at length; write docs/reliability.md.
+	rm -rf $(TORTURE)
+	NUQTA_TORTURE=$(CURDIR)/$(TORTURE) $(BIN)/python -m pytest -n 2 --dist loadfile tests/torture
+	NUQTA_TORTURE=$(CURDIR)/$(TORTURE) $(BIN)/python -m tests.torture.report
 
 check: $(DEV_STAMP) ## Check style, types, the direction of imports and the tidiness of the tree.
 	$(BIN)/ruff check
@@ -71,7 +79,7 @@ lock: $(DEV_STAMP) ## Pin the newest allowed packages anew, with hashes.
 	   echo '$(LOCK_NOTE)'; sed 's|-c $(VENV)/run.txt|-c requirements.txt|' $(VENV)/dev.txt; } > requirements-dev.txt
 
 clean: ## Remove .venv and everything that was built, measured or cached.
-	rm -rf $(VENV) build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache \
+	rm -rf $(VENV) $(TORTURE) build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache \
 		.import_linter_cache .hypothesis .coverage htmlcov
 	find src tests bench -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
 
