@@ -55,7 +55,7 @@ TARGETS: Final = (
 _TEXTS: Final = {file: file.read_text(encoding="utf-8") for file in TARGETS}
 EQUAL: Final = Path(__file__).with_name("equal.txt")
 ONLY: Final = "NUQTA_MUTANTS_IN"
-_MODEL_STEPS: Final = "450"
+_MODEL_STEPS: Final = "300"
 
 
 class Found(msgspec.Struct):
