@@ -6,6 +6,7 @@ wait. Every thread that reads has a read-only connection of its own. Nothing is 
 balance is always read from the file. Source: design, storage ("SQLite").
 """
 
+import logging
 import os
 import random
 import threading
@@ -21,11 +22,18 @@ from nuqta.storage.faults import Busy, CannotStart, Damaged, Full, StorageFault,
 from nuqta.storage.gates import check_engine
 from nuqta.storage.migrate import migrate
 from nuqta.storage.statements import Statement
+from nuqta.storage.unsynced import leave_mark, write_again
 
 T = TypeVar("T")
+_log = logging.getLogger("nuqta.storage")
 
 
 _UNSYNCED: Final = frozenset({apsw.SQLITE_IOERR_FSYNC, apsw.SQLITE_IOERR_DIR_FSYNC})
+
+
+FOLD_PAGES: Final = 3_500
+"""A log of so many pages is folded into the file. That cost 14-50 µs a command at SQLite's 1,000
+pages, 11-17 at this. Not more: an index table of the log has 4,062 places, and a read asks all."""
 
 
 _NAP_S: Final = 0.002
@@ -117,6 +125,7 @@ class Vault:
 
     def __init__(self, path: Path, lock_seconds: int) -> None:
         self.path = path
+        self.fold_pages = FOLD_PAGES
         self._lock_ms = lock_seconds * 1000
         self._waits_since = 0.0
         self._writer = self._connect(apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE)
@@ -159,7 +168,8 @@ class Vault:
             connection.execute("BEGIN IMMEDIATE")
             try:
                 result = work(Transaction(connection))
-            except BaseException:
+            except BaseException as error:
+                self._heed(error.__cause__, name)
                 self._roll_back()
                 raise
             self._commit(name)
@@ -174,10 +184,25 @@ class Vault:
         except (apsw.BusyError, apsw.FullError):
             raise  # SQLite has not committed and says so
         except apsw.IOError as error:
-            if getattr(error, "extendedresult", 0) in _UNSYNCED:
-                _stop(f"{name}: the disk did not confirm a write ({error})")
+            self._heed(error, name)
             self._roll_back()
             raise Unknown(f"the fate of the commit is not known: {error}", name) from error
+
+    def _fold(self, connection: apsw.Connection, schema: str, pages: int) -> int:
+        """After each commit: bring a long log into the file. SQLite does the same by itself, but
+        drops what went wrong. What is not brought over stays in the log, and is tried again."""
+        if pages >= self.fold_pages:
+            try:
+                connection.wal_checkpoint(schema)
+            except apsw.Error as error:  # the commit itself is done
+                self._heed(error, "folding the log")
+                _log.error("the log could not be brought into the file: %s", error)
+        return apsw.SQLITE_OK
+
+    def _heed(self, error: BaseException | None, name: str) -> None:
+        """Stop the process where a sync has failed, whatever it was for."""
+        if isinstance(error, apsw.IOError) and error.extendedresult in _UNSYNCED:
+            _stop(self.path, f"{name}: the disk did not confirm a write ({error})")
 
     def _roll_back(self) -> None:
         if self._writer.in_transaction:
@@ -216,9 +241,7 @@ class Vault:
             connection.pragma("fullfsync", 1)  # macOS: an fsync that reaches the disk
             connection.pragma("checkpoint_fullfsync", 1)
             connection.pragma("foreign_keys", 1)
-            # Folding the log into the file cost 14-50 µs a command at SQLite's 1,000 pages, 11-17
-            # at this. Not more: an index table of the log has 4,062 places, and a read asks all.
-            connection.pragma("wal_autocheckpoint", 3_500)
+            connection.set_wal_hook(self._fold)
         return connection
 
 
@@ -258,6 +281,7 @@ def open_vault(path: Path, *, lock_seconds: int = 10) -> Vault:
     except apsw.Error as error:
         raise CannotStart(f"{path} cannot be opened: {error}") from error
     try:
+        write_again(vault._writer, path)
         migrate(vault._writer)
         check_engine(vault._writer, path)
     except apsw.Error as error:
@@ -269,8 +293,10 @@ def open_vault(path: Path, *, lock_seconds: int = 10) -> Vault:
     return vault
 
 
-def _stop(last_line: str) -> NoReturn:
+def _stop(path: Path, last_line: str) -> NoReturn:
     """After a failed sync the kernel may have dropped what it could not write: only a new start,
-    which reads the disk again, can know what is there."""
+    which writes the log again, can know what is there."""
+    if not leave_mark(path):
+        last_line += "; restart the machine before nuqta"
     os.write(2, f"nuqta stops: {last_line}\n".encode())
     os._exit(70)
