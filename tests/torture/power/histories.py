@@ -40,7 +40,7 @@ from nuqta.storage.faults import StorageFault
 from tests.torture.power.disk import Disk
 from tests.world import Shopper, Time, World, settings_in
 
-TABLES: Final = ("accounts", "lots", "holds", "transfers", "receipts", "notes", "events", "meta")
+TABLES: Final = ("accounts", "lots", "holds", "transfers", "receipts", "notes", "events")
 """What a history changes."""
 FOLD_PAGES: Final = 60
 """The log is folded into the file after so many pages, so that it happens some times."""
@@ -137,12 +137,14 @@ class Author:
     def __init__(self, engine: Engine, people: tuple[Shopper, ...], luck: Random) -> None:
         self._engine, self._people, self._luck = engine, people, luck
         self._orders: dict[tuple[AccountKey, str], Order] = {}
+        self._in_batch: set[tuple[AccountKey, str]] = set()
         self._said: list[Command] = []
         self._number = 0
 
     def commands(self, now: Instant) -> tuple[Command, ...]:
         """One batch, of one command or some."""
         count = self._luck.choice((1, 1, 1, 2, 5))
+        self._in_batch.clear()
         made = tuple(self._command(now) for _ in range(count))
         self._said += [one for one in made if one.origin != SYSTEM]
         return made
@@ -182,9 +184,13 @@ class Author:
             case _:
                 return Settle(origin=SYSTEM, key="settle", **who)
 
-    def _order(self, shopper: Shopper, now: Instant) -> Order:
-        """News of an order: of a new one, or of one that keeps less, or gives back more."""
+    def _order(self, shopper: Shopper, now: Instant) -> Command:
+        """News of an order: of a new one, or of one that keeps less, or gives back more. A batch
+        has one news of it: who posts it again must not move it to and fro."""
         luck, name = self._luck, self._luck.choice(("o1", "o2", "o3", "o4"))
+        if (shopper.key, name) in self._in_batch:
+            return Settle(dkey=shopper.dkey, customer_id=shopper.customer_id, origin=SYSTEM, key="")
+        self._in_batch.add((shopper.key, name))
         known = self._orders.get((shopper.key, name))
         if known is None:
             known = self._new_order(shopper, name, now)
@@ -247,6 +253,8 @@ def _is_kept(answer: Answer) -> bool:
 
 def _compare(answers: list[Answer], step: Step, number: int) -> None:
     for answer, expected in zip(answers, step.answers, strict=True):
+        if answer.receipt.origin == SYSTEM:
+            continue  # keeps no receipt: what it did is in the books
         if (answer.receipt, answer.refusal) != (expected.receipt, expected.refusal):
             raise Wrong(f"step {number}: answered {answer}, not {expected}")
 

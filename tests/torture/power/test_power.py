@@ -34,6 +34,9 @@ from tests.torture.power.histories import (
 )
 from tests.world import Time
 
+# Whatever nobody closed in the dark, Python closes, which has no power either.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
 FAULT = "power"
 STEPS = 24
 DARK = (StorageFault, apsw.Error)
