@@ -12,7 +12,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, NoReturn, Protocol, TypeVar, cast
 
@@ -201,7 +201,7 @@ class Vault:
 
     def _heed(self, error: BaseException | None, name: str) -> None:
         """Stop the process where a sync has failed, whatever it was for."""
-        if isinstance(error, apsw.IOError) and error.extendedresult in _UNSYNCED:
+        if getattr(error, "extendedresult", 0) in _UNSYNCED:
             _stop(self.path, f"{name}: the disk did not confirm a write ({error})")
 
     def _roll_back(self) -> None:
@@ -219,9 +219,11 @@ class Vault:
         return True
 
     def close(self) -> None:
-        """Close every connection; the last one out folds the log into the file."""
+        """Close every connection; the last one out folds the log into the file, if the disk lets
+        it: what is not brought over stays in the log."""
         for connection in (*self._all_readers, self._writer):
-            connection.close()
+            with suppress(*_TROUBLE):
+                connection.close()
 
     def _connect(self, flags: int) -> apsw.Connection:
         connection = apsw.Connection(str(self.path), flags=flags, statementcachesize=200)

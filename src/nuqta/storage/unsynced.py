@@ -13,7 +13,8 @@ from typing import Final
 
 import apsw
 
-_CHUNK: Final = 2**20
+_CHUNK: Final = 2**16
+"""At most 2**17 - 1, beyond which SQLite writes less than it is asked to."""
 
 
 def mark_of(path: Path) -> Path:

@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from random import Random
-from types import TracebackType
 from typing import Final, TypeAlias
 
 import apsw
@@ -41,6 +40,11 @@ _NO_POWER: Final = {
 """The calls that are counted, and what they come to once the power is gone."""
 
 
+def _files(folder: Path) -> list[Path]:
+    """What outlives a power cut of a database: not its shared memory."""
+    return [file for file in folder.iterdir() if file.name.endswith((".db", "-wal", "-journal"))]
+
+
 class _Node:
     """A file as the disk has it, and what was done to it since its last sync."""
 
@@ -59,13 +63,20 @@ class _Node:
 
 
 class Disk(apsw.VFS):
-    """The disk under the database in `folder`, from `mounted` on until its block ends.
+    """The disk under the database in `folder`, until the block `mounted` ends.
 
     Call number `cut_at` (from 1) is the last that anybody makes; 0: none. `trouble` may refuse any
-    call. `calls` counts them all.
+    call. `calls` counts them all. What the disk has of the files stands in the folder `synced`, if
+    it is not the same.
     """
 
-    def __init__(self, folder: Path, cut_at: int = 0, trouble: Trouble | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        cut_at: int = 0,
+        trouble: Trouble | None = None,
+        synced: Path | None = None,
+    ) -> None:
         self.name = f"disk-{id(self)}"
         super().__init__(self.name, _BASE, makedefault=True)
         self.folder, self.cut_at, self.trouble = folder, cut_at, trouble
@@ -73,12 +84,10 @@ class Disk(apsw.VFS):
         self.is_dark = False
         self.kinds: list[str] = []
         self._lock = threading.RLock()
-        self._nodes = {
-            file.name: _Node(file.read_bytes())
-            for file in folder.iterdir()
-            if not file.name.endswith("-shm")
-        }
+        self._nodes = {file.name: _Node(file.read_bytes()) for file in _files(synced or folder)}
         self._synced_names = dict(self._nodes)
+        for file in _files(folder):
+            self._nodes.setdefault(file.name, _Node())
 
     # -- what SQLite calls -----------------------------------------------------------------------
     def xOpen(self, name: str | apsw.URIFilename | None, flags: list[int]) -> apsw.VFSFile:
@@ -115,9 +124,9 @@ class Disk(apsw.VFS):
             code = _NO_POWER[kind] if self.is_dark else 0
         if not code and self.trouble is not None:
             code = self.trouble(kind, name)
+            if code and kind == "sync":
+                self.node(name).lose()
         if code:
-            if kind == "sync" and not self.is_dark and name in self._nodes:
-                self._nodes[name].lose()
             raise apsw.exception_for(code)
 
     def node(self, name: str) -> _Node:
@@ -152,12 +161,6 @@ class Disk(apsw.VFS):
             yield self
         finally:
             self.unregister()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:  # fmt: skip
-        self.unregister()
 
 
 class _File(apsw.VFSFile):

@@ -7,15 +7,13 @@ No test stands here.
 """
 
 import hashlib
-import logging
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from random import Random
-from typing import Final
+from typing import Any, Final
 
-import apsw
 import msgspec
 
 from nuqta.engine.engine import Engine, make, open_engine
@@ -36,7 +34,6 @@ from nuqta.ledger.transfers import AccountKey
 from nuqta.refusals import CUSTOMER_NOT_FOUND, KEY_CONFLICT
 from nuqta.settings import Settings
 from nuqta.storage import books
-from nuqta.storage.faults import StorageFault
 from tests.torture.power.disk import Disk
 from tests.world import Shopper, Time, World, settings_in
 
@@ -87,17 +84,10 @@ def digest_of(engine: Engine) -> str:
 
 @contextmanager
 def opened(folder: Path, time: Time) -> Iterator[Engine]:
-    """The engine on the books in a folder, with a log that is folded often. Its end may be as
-    troubled as the disk is."""
-    engine = open_engine(settings_of(folder), time.clock(10**9))
-    engine.vault.fold_pages = FOLD_PAGES
-    try:
+    """The engine on the books in a folder, with a log that is folded often."""
+    with open_engine(settings_of(folder), time.clock(10**9)) as engine:
+        engine.vault.fold_pages = FOLD_PAGES
         yield engine
-    finally:
-        try:
-            engine.close()
-        except (apsw.Error, StorageFault) as error:
-            logging.getLogger("tests").info("closed in the dark: %s", error)
 
 
 # -- writing one -----------------------------------------------------------------------------------
@@ -158,7 +148,7 @@ class Author:
         key = f"k{self._number}"
         if self._said and luck.random() < 0.05:
             key = luck.choice(self._said).key  # for something else: a conflict, where it is known
-        who = {"dkey": shopper.dkey, "customer_id": shopper.customer_id}
+        who: dict[str, Any] = {"dkey": shopper.dkey, "customer_id": shopper.customer_id}
         if luck.random() < 0.03:
             who["customer_id"] += 64  # nobody
         match luck.randrange(10):
