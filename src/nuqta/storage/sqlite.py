@@ -46,6 +46,9 @@ _TROUBLE: Final = (
 )  # fmt: skip
 """What the world does to a statement. All other errors of the engine are mistakes of ours."""
 
+_READING: Final = (*_TROUBLE, UnicodeDecodeError)
+"""What it does to rows: SQLite itself looks at no text."""
+
 
 class _Record(Protocol):
     def __init__(self, *fields: Any) -> None: ...
@@ -71,7 +74,7 @@ class Transaction:
         try:
             # All of them at once: a cursor that stops half-way keeps its snapshot open.
             found = self._cursor.execute(text, cast("Any", values)).fetchall()
-        except _TROUBLE as error:
+        except _READING as error:
             raise _fault_of(error) from error
         return cast("list[tuple[Any, ...]]", found)
 
@@ -79,7 +82,7 @@ class Transaction:
         """Every row that the statement finds for each tuple of values in its own order."""
         try:
             found = self._connection.executemany(statement.text, cast("Any", keys)).fetchall()
-        except _TROUBLE as error:
+        except _READING as error:
             raise _fault_of(error) from error
         return cast("list[tuple[Any, ...]]", found)
 
@@ -88,7 +91,7 @@ class Transaction:
         bound = cast("Any", statement.bind(values))
         try:
             yield from cast("Any", self._connection.execute(statement.text, bound))
-        except _TROUBLE as error:
+        except _READING as error:
             raise _fault_of(error) from error
 
     def row(self, statement: Statement, **values: object) -> tuple[Any, ...] | None:
@@ -115,7 +118,7 @@ class Transaction:
         before = self._connection.total_changes()
         try:
             self._connection.executemany(statement.text, cast("Any", rows))
-        except _TROUBLE as error:
+        except _READING as error:
             raise _fault_of(error) from error
         return self._connection.total_changes() - before
 
@@ -256,14 +259,14 @@ def _identity(path: Path) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
-def _fault_of(error: apsw.Error, name: str = "a read") -> StorageFault:
+def _fault_of(error: Exception, name: str = "a read") -> StorageFault:
     """What the world's trouble means to those above; `name` says for the log what it met."""
     match error:
         case apsw.BusyError() | apsw.LockedError() | apsw.ProtocolError():
             return Busy("another process holds the lock", name)
         case apsw.FullError():
             return Full("there is no room left to write", name)
-        case apsw.CorruptError() | apsw.NotADBError():
+        case apsw.CorruptError() | apsw.NotADBError() | UnicodeDecodeError():
             return Damaged(f"the file is damaged: {error}", name)
         case _:
             return StorageFault(f"the database could not be read or written: {error}", name)
