@@ -14,7 +14,7 @@ from nuqta.ledger.commands import Command, Order, Receipt
 from nuqta.ledger.holds import Hold
 from nuqta.ledger.lots import Lot
 from nuqta.ledger.posting import Facts, Outcome, receipt_key
-from nuqta.ledger.transfers import NO_HOLD, PLACES, AccountKey, Transfer, book, fold
+from nuqta.ledger.transfers import MOVES, NO_HOLD, NO_LOT, PLACES, AccountKey, Transfer, book, fold
 from nuqta.refusals import BY_CODE
 from nuqta.storage.faults import Damaged, StorageFault
 from nuqta.storage.rows import (
@@ -108,6 +108,8 @@ def _load_orders(tx: Transaction, facts: Facts, commands: list[Order]) -> None:
     named = {(*one.account, one.hold) for one in commands if one.hold != NO_HOLD}
     for line in (Transfer(*row) for row in tx.each(_TRANSFERS_OF_ORDER, orders)):
         key = (line.dkey, line.customer_id)
+        if key not in facts.accounts:
+            raise Damaged(f"account {key[0]}/{key[1]} has a line that was another's")
         facts.orders.setdefault(key, []).append(line)
         if line.hold != NO_HOLD:
             named.add((*key, line.hold))
@@ -121,6 +123,34 @@ def _load_orders(tx: Transaction, facts: Facts, commands: list[Order]) -> None:
         of_account = facts.holds.setdefault((hold.dkey, hold.customer_id), [])
         if not hold.is_live:  # the live ones are there already
             of_account.append(hold)
+    for command in commands:
+        _check_order(facts, command)
+
+
+def _check_order(facts: Facts, command: Order) -> None:
+    """Whether an order's lines can be all that it did, as far as they show by themselves, by its
+    lots and by its holds: they have no checksum of their own. Raises Damaged."""
+    key = command.account
+    lines = {
+        line.version: line
+        for line in facts.orders.get(key, ())
+        if line.order_key == command.order_key
+    }
+    lots = {lot.lot: lot for lot in facts.lots.get(key, ())}
+    holds = {NO_HOLD, *(hold.hold for hold in facts.holds.get(key, ()))}
+    own = {lot.lot for lot in lots.values() if lot.order_key == command.order_key}
+    told = {line.lot for line in lines.values()}
+    if not (
+        own <= told <= {NO_LOT, *lots}
+        and all(line.hold in holds for line in lines.values())
+        and all(
+            (line.source, line.target) in MOVES.get(line.move, ())
+            and (not line.undoes or (line.undoes in lines and line.undoes < line.version))
+            for line in lines.values()
+        )
+    ):
+        where = f"account {key[0]}/{key[1]}"
+        raise Damaged(f"{where} does not agree with the transfers of {command.order_key}")
 
 
 def record(tx: Transaction, outcome: Outcome) -> None:
@@ -191,9 +221,14 @@ def every_transfer(tx: Transaction, account: Account) -> list[Transfer]:
     """As `transfers`; together they make the account's row. Raises Damaged where they do not."""
     found = transfers(tx, account.key)
     try:
-        if len(found) == account.version and fold(found) == account.sums():
+        if (
+            len(found) == account.version
+            and all((one.source, one.target) in MOVES[one.move] for one in found)
+            and all(one.version == number for number, one in enumerate(found, 1))
+            and fold(found) == account.sums()
+        ):
             return found
-    except (KeyError, TypeError):  # a place that is none, a number that is none
+    except (KeyError, TypeError):  # a move that is none, a number that is none
         pass
     raise Damaged(_not_their_sum(account))
 
