@@ -3,8 +3,8 @@
 The name of a copy is the instant at which it was begun, so the folder alone says what there is. A
 copy under its name is whole, checked and on the disk; what was not finished lies under a name with
 a dot in front and is cleared away by a later run. Beside a copy lies its digest, as `sha256sum`
-writes it: SQLite sees no letter that changed in a name. The key of the tokens is not in it: with a key, a
-copy of the books is as good as every session in it.
+writes it: SQLite sees no letter that changed in a name. The key of the tokens is not in it: with a
+key, a copy of the books is as good as every session in it.
 """
 
 import os
@@ -108,8 +108,8 @@ def back_up(
 
 
 def thin_out(folder: Path, keep: int, made: Path) -> list[Path]:
-    """Remove all but the `keep` newest copies of a folder, with what lies beside them; only files that are
-    named as we name them, and never the one that was just `made`. Raises StorageFault."""
+    """Remove all but the `keep` newest copies of a folder, with what lies beside them: only files
+    that are named as we name them, and never the one that was just `made`. Raises StorageFault."""
     gone = [one.path for one in kept_in(folder)[keep:] if one.path != made]
     try:
         for path in gone:
