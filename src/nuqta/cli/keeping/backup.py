@@ -11,7 +11,12 @@ if TYPE_CHECKING:
     from nuqta.engine.keeping.backup import Kept
     from nuqta.storage.copies import Facts
 
-app = commands("Copies of the books.", "backup", is_root=True)
+app = commands(
+    "Copy the books while they are served: whole, checked, and without stopping anybody."
+    "\n\nThe key of the tokens is not in the copy, because whoever has both can use every session.",
+    "backup",
+    is_root=True,
+)
 
 
 def register(program: typer.Typer) -> None:
@@ -40,10 +45,6 @@ def _begin(
     db: DatabaseOption = None,
     is_json: JsonOption = False,
 ) -> None:  # fmt: skip
-    """Copy the books while they are served: whole, checked, and without stopping anybody.
-
-    The key of the tokens is not in the copy, because whoever has both can use every session.
-    """
     context.obj = context.obj.within(db, is_json)
     if context.invoked_subcommand is None:
         backup(context.obj, to, with_key)
