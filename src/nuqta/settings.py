@@ -130,6 +130,12 @@ TABLE: Final = (
             " latest first.", 10, 100_000),
     Setting("REPLY_HOURS", 168, "Hours for which the answer to a call with an Idempotency-Key is"
             " kept for its repetition.", 1, 8_760),
+    Setting("SEAL_SECONDS", 30, "Seconds after which the worker seals what was booked meanwhile.",
+            1, 3_600),
+    Setting("SEAL_KEY", "", "The key that signs what was sealed, 64 hex digits; empty: the key file"
+            " beside the database, made by init.", pattern=r"|[0-9A-Fa-f]{64}"),
+    Setting("HEADS_FILE", "", "Where the signed heads are written outside the database, best on"
+            " another disk; empty: beside it."),
     Setting("LOCK_SECONDS", 10, "Seconds to wait for another process's write lock.", 1, 600),
     Setting("CHECK_MEBIBYTES", 64, "Size up to which the file is checked before a start after an"
             " unclean stop.", 0, 1_000_000),
@@ -209,6 +215,9 @@ class Settings:
     queue: int
     history_lines: int
     reply_hours: int
+    seal_seconds: int
+    seal_key: str
+    heads_file: str
     lock_seconds: int
     check_mebibytes: int
     order_skew_seconds: int

@@ -63,7 +63,7 @@ def adjusted_by_another_clock(shop: Terminal, days: int, life_days: int = 1) -> 
     """7 points added to customer 1 so many days from now; they live for `life_days`."""
     clock = Clock(wall=lambda: time.time_ns() // 1000 + days * DAY_US)
     settings = Settings({"NUQTA_DB": shop.db})
-    with open_engine(settings, clock, whatever_the_clock=True) as engine:
+    with open_engine(settings, clock, past_gates=True) as engine:
         wish = Adjust(
             dkey=dkey_of(int(shop.store), 1), customer_id=1, origin="system", key="a test",
             points=7, expires_at=clock.now() + life_days * DAY_US,

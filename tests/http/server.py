@@ -344,7 +344,7 @@ def open_house(folder: Path, *, is_whole: bool = True, **changes: int | str) -> 
     ):
         yield House(world, port, log)
         if is_whole:
-            report = world.audit()
+            report = world.proof()
             assert report.ok, report.violations
             assert log.faults == [], log.faults[0]
 

@@ -12,7 +12,7 @@ import pytest
 
 from nuqta.engine.access.tokens import key_file
 from nuqta.engine.keeping import backup
-from nuqta.engine.keeping.backup import back_up, digest_file, kept_in, thin_out
+from nuqta.engine.keeping.backup import KEYS, back_up, digest_file, kept_in, thin_out
 from nuqta.ledger.instants import DAY_US
 from nuqta.storage import copies
 from nuqta.storage.copies import Stopped
@@ -39,7 +39,7 @@ def test_a_copy_is_named_by_its_instant_and_only_its_owner_reads_it(
     made = back_up(world.engine.vault.path, folder, world.time.wall)
     path = made.copy.path
     assert path == folder / "nuqta-20260301T090000.000000Z.db"
-    assert (made.key, made.copy.size) == (None, path.stat().st_size)
+    assert (made.keys, made.copy.size) == ([], path.stat().st_size)
     assert (made.facts.accounts, made.facts.transfers) == (3, 1)
     assert made.facts.booked_at == world.time.wall
     assert mode(path) == mode(digest_file(path)) == 0o600
@@ -61,10 +61,11 @@ def test_the_key_is_in_a_copy_only_when_asked(world: World, folder: Path) -> Non
     without = back_up(path, folder, world.time.wall)
     assert not key_file(without.copy.path).exists()
     made = back_up(path, folder / "with.db", world.time.wall, with_key=True)
-    assert made.key == folder / "with.db.key"
-    assert made.key.read_bytes() == key_file(path).read_bytes()
-    assert mode(made.key) == 0o600
-    key_file(path).unlink()
+    assert made.keys == [folder / "with.db.key", folder / "with.db.seal-key"]
+    for key, place in zip(made.keys, KEYS, strict=True):
+        assert key.read_bytes() == place(path).read_bytes()
+        assert mode(key) == 0o600
+        place(path).unlink()
     with pytest.raises(CannotStart, match="no key file"):
         back_up(path, folder / "more.db", world.time.wall, with_key=True)
     assert not (folder / "more.db").exists()
@@ -169,7 +170,7 @@ def test_only_the_newest_are_kept_and_only_ours_removed(world: World, folder: Pa
     gone = thin_out(folder, 2, made[-1].copy.path)
     assert sorted(gone) == [one.copy.path for one in made[:2]]
     left = [one.copy.path for one in made[2:]]
-    beside = [place(path) for path in left for place in (key_file, digest_file)]
+    beside = [place(path) for path in left for place in (*KEYS, digest_file)]
     assert sorted(folder.iterdir()) == sorted([*(folder / name for name in others), *left, *beside])
     assert [one.path for one in kept_in(folder)] == left[::-1]
     first = back_up(path, folder, world.time.wall - 9 * DAY_US)

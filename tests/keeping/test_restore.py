@@ -13,6 +13,7 @@ from nuqta.engine.access.tokens import key_file
 from nuqta.engine.engine import make, open_engine
 from nuqta.engine.keeping.backup import back_up, digest_file
 from nuqta.engine.keeping.restore import restore
+from nuqta.engine.reading.audit import audit
 from nuqta.engine.reading.balances import show
 from nuqta.storage.copies import log_of
 from nuqta.storage.faults import CannotStart, StorageFault
@@ -80,7 +81,9 @@ def test_what_is_restored_and_what_is_told(world: World, copy: Path, place: Path
     assert (done.path, done.aside, done.has_key) == (Path(settings.db), None, True)
     assert (done.facts.transfers, done.facts.schema) == (1, len(steps()))
     assert key_file(done.path).read_bytes() == key_file(copy).read_bytes()
-    assert sorted(one.name for one in place.iterdir()) == ["nuqta.db", "nuqta.db.key"]
+    assert sorted(one.name for one in place.iterdir()) == [
+        "nuqta.db", "nuqta.db.key", "nuqta.db.seal-key",
+    ]  # fmt: skip
     assert os.stat(done.path).st_mode & 0o777 == 0o600
     assert available(world, place) == 7
 
@@ -170,6 +173,38 @@ def test_books_that_do_not_add_up_are_refused(world: World, copy: Path, place: P
     with pytest.raises(CannotStart, match=r"do not add up: .*I1"):
         put(world, copy, place)
     assert list(place.iterdir()) == []
+
+
+def test_a_copy_older_than_what_was_sealed_must_be_meant(world: World, place: Path) -> None:
+    """The signed heads outside the database know how far the books had come."""
+    path = world.engine.vault.path
+    world.adjust(world.aisha, 7)
+    world.engine.sealer.all()
+    first = back_up(path, place, world.time.wall)
+    assert list(first.facts.roots) == [world.riyadh.store_id]
+    world.adjust(world.aisha, 1)
+    world.engine.sealer.all()
+    last = back_up(path, place, world.time.forward(seconds=1))
+    assert last.facts.roots != first.facts.roots
+    settings = settings_in(place, heads_file=str(world.engine.sealer.file))
+    with pytest.raises(CannotStart, match="--accept-older"):
+        restore(first.copy.path, Path(settings.db), settings, world.time.wall)
+    assert not Path(settings.db).exists()
+    done = restore(last.copy.path, Path(settings.db), settings, world.time.wall)
+    assert (done.given_up, done.facts.roots) == ([], last.facts.roots)
+    done = restore(
+        first.copy.path, Path(settings.db), settings, world.time.wall, replace=True,
+        accept_older=True,
+    )  # fmt: skip
+    assert len(done.given_up) == 1
+    with open_engine(settings, world.time.clock()) as engine:
+        report = audit(engine, in_full=True)
+        found = show(engine, world.aisha.store_id, world.aisha.customer_id)
+    assert report.ok, report.violations
+    assert report.roots is not None
+    assert report.roots[str(world.riyadh.store_id)] == first.facts.roots[world.riyadh.store_id]
+    assert found is not None
+    assert found.available == 7
 
 
 @pytest.mark.parametrize(

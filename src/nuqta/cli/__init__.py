@@ -43,6 +43,7 @@ from nuqta.cli.frame import (
 from nuqta.cli.keeping import backup
 from nuqta.cli.orders import explain, order
 from nuqta.cli.rules import cashback, program, redemption
+from nuqta.cli.safety import seal
 from nuqta.storage.faults import StorageFault
 
 _INTERRUPTED = 130
@@ -58,7 +59,7 @@ def build() -> typer.Typer:
         part.register(app)
     nouns = (
         store, program, cashback, redemption, partner, staff, customer, explain, order, imports,
-        webhook,
+        webhook, seal,
     )  # fmt: skip
     for noun in nouns:
         app.add_typer(noun.app)

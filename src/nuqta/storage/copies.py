@@ -27,6 +27,9 @@ from nuqta.storage.statements import Statement, statement
 
 _ADDS_UP = statement("meta.adds_up")
 _BOOKED_AT = statement("meta.get")
+_ROOTS = statement("seals.roots")
+_WITH_SEALS: Final = 6
+"""The first schema that has heads."""
 _PAGES: Final = 256
 """Pages of a step, 1 MiB: between two steps it is asked whether to go on."""
 _OPERATIONS: Final = 100_000
@@ -43,13 +46,14 @@ class Stopped(StorageFault):
 
 
 class Facts(msgspec.Struct, frozen=True):
-    """What a copy holds: the number of its schema, accounts, transfers, and the second in which
-    something was last committed to it."""
+    """What a copy holds: the number of its schema, accounts, transfers, the second in which
+    something was last committed to it, and the root of each store's last signed head in hex."""
 
     schema: int
     accounts: int
     transfers: int
     booked_at: int
+    roots: dict[int, str]
 
 
 def copy(
@@ -140,13 +144,15 @@ def check(path: Path, may_go_on: Callable[[], bool] = lambda: True) -> Facts:
             check_pages(books, path)
             ((accounts, versions, transfers),) = _rows(books, _ADDS_UP, ())
             found = _rows(books, _BOOKED_AT, ("booked_at",))
+            heads = books.execute(_ROOTS.text).fetchall() if schema >= _WITH_SEALS else []
         except apsw.InterruptError as error:
             raise Stopped("the copy was not finished", "check") from error
         except apsw.Error as error:
             raise CannotStart(f"{path} is damaged, or not a database of nuqta: {error}") from error
     if versions != transfers:
         raise CannotStart(f"{path} is damaged: {transfers} transfers, {versions} by its accounts")
-    return Facts(schema, accounts, transfers, found[0][0] if found else 0)
+    roots = {cast("int", store): cast("bytes", root).hex() for store, root in heads}
+    return Facts(schema, accounts, transfers, found[0][0] if found else 0, roots)
 
 
 def _rows(books: apsw.Connection, one: Statement, values: tuple[str, ...]) -> list[tuple[int, ...]]:

@@ -104,7 +104,7 @@ class Worker:
 
     async def _work(self) -> None:
         """Tend the books and deliver, until told to stop or the lease is lost."""
-        tending = asyncio.create_task(self._tend(_STEPS))
+        tending = asyncio.create_task(self._tend(steps(self.engine.settings)))
         # Copies have a round of their own, so that nothing else waits for a large one.
         copying: dict[Step, float] = {self._back_up: _BACK_UP_S}
         others = [
@@ -141,13 +141,13 @@ class Worker:
         loop = self._loop
         return loop is not None and not self._is_over and loop.time() < self._holds_until
 
-    async def _tend(self, steps: "dict[Step, float]") -> None:
+    async def _tend(self, of_round: "dict[Step, float]") -> None:
         """Every step in its turn; at once again where there is more to do, else after a rest."""
         loop = asyncio.get_running_loop()
-        not_before = dict.fromkeys(steps, 0.0)
+        not_before = dict.fromkeys(of_round, 0.0)
         while self._is_ours():
             is_busy = False
-            for step, rest_s in steps.items():
+            for step, rest_s in of_round.items():
                 if not self._is_ours() or loop.time() < not_before[step]:
                     continue
                 wait_s, has_more = await self._do(step, rest_s)
@@ -216,13 +216,22 @@ def publish_events(engine: Engine) -> bool:
     return publish(engine) > 0
 
 
+def seal_books(engine: Engine) -> bool:
+    """Seal a batch of what was booked meanwhile; whether there may be more."""
+    return engine.sealer.step().accounts > 0
+
+
+def steps(settings: Settings) -> dict[Step, float]:
+    """What is done in each round, and for how many seconds it is then left alone."""
+    return {**_STEPS, seal_books: float(settings.seal_seconds)}
+
+
 _STEPS: Final[dict[Step, float]] = {
     settle_due: 0.0,
     remind_of_expiries: _REMIND_S,
     publish_events: 0.0,
     forget_old: _FORGET_S,
 }
-"""What is done in each round, and for how many seconds it is then left alone."""
 
 
 # -- beside something else -------------------------------------------------------------------------

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 app = commands(
     "Copy the books while they are served: whole, checked, and without stopping anybody."
-    "\n\nThe key of the tokens is not in the copy, because whoever has both can use every session.",
+    "\n\nThe keys are not in the copy, because whoever has the books and the key of the tokens can"
+    " use every session.",
     "backup",
     is_root=True,
 )
@@ -39,7 +40,8 @@ def _begin(
     ] = None,
     with_key: Annotated[
         bool,
-        typer.Option("--with-key", help="Put the key of the tokens beside the copy.",
+        typer.Option("--with-key", help="Put the keys beside the copy: of the tokens, and the one"
+                     " that signs.",
                      show_default=False),
     ] = False,
     db: DatabaseOption = None,
@@ -63,12 +65,11 @@ def backup(frame: Frame, to: str | None, with_key: bool) -> None:
     now = Clock().now()
     made = back_up(database_path(settings.db), where, now, with_key=with_key)
     value = {
-        **_described(made.copy), **_told(made.facts), "key": None if made.key is None else
-        str(made.key),
+        **_described(made.copy), **_told(made.facts), "keys": [str(one) for one in made.keys],
     }  # fmt: skip
-    lines: list[str | dict[str, Any]] = ["The books are copied.", value]
-    if made.key is None:
-        lines.append("The key of the tokens is not in it: keep that elsewhere, or use --with-key.")
+    lines: list[str | dict[str, Any]] = ["The books are copied.", _shown(value)]
+    if not made.keys:
+        lines.append("The keys are not in it: keep them elsewhere, or use --with-key.")
     frame.answer(value, lines)
 
 
@@ -105,6 +106,11 @@ def restore(
         typer.Option("--replace", help="Move the books that stand there aside, under a name that"
                      " is told. They are never deleted.", show_default=False),
     ] = False,
+    accept_older: Annotated[
+        bool,
+        typer.Option("--accept-older", help="The copy is meant, also where more was sealed since.",
+                     show_default=False),
+    ] = False,
 ) -> None:  # fmt: skip
     """Make a copy the books: proved whole first, in place of none, or with --replace of others.
 
@@ -116,13 +122,16 @@ def restore(
 
     settings = frame.settings() if to is None else frame.settings(DB=to)
     path = database_path(settings.db)
-    done = put_back(Path(source), path, settings, Clock().now(), replace=replace)
+    done = put_back(
+        Path(source), path, settings, Clock().now(), replace=replace, accept_older=accept_older
+    )
     value = {
         "db": str(done.path), "from": source, **_told(done.facts),
         "aside": None if done.aside is None else str(done.aside),
-        "has_key": done.has_key or bool(settings.secret),
+        "has_key": done.has_key or bool(settings.secret), "given_up": done.given_up,
     }  # fmt: skip
-    lines: list[str | dict[str, Any]] = ["The books are restored.", value]
+    lines: list[str | dict[str, Any]] = ["The books are restored.", _shown(value)]
+    lines += [f"Given up: {one}." for one in done.given_up]
     if not value["has_key"]:
         lines.append("There is no key for its tokens: put the key file beside the database.")
     lines.append("Tokens that were ended and persons who were erased since then are back: see"
@@ -156,4 +165,13 @@ def _told(facts: "Facts") -> dict[str, Any]:
         "accounts": facts.accounts,
         "transfers": facts.transfers,
         "schema": facts.schema,
+        "roots": {str(store): root for store, root in facts.roots.items()},
     }
+
+
+def _shown(value: dict[str, Any]) -> dict[str, Any]:
+    """The same for people: a line for each store's root, and lists in words."""
+    roots, left = value["roots"], ("roots", "given_up")
+    told = {name: one for name, one in value.items() if name not in left}
+    told |= {f"root of {store}": root for store, root in roots.items()}
+    return {name: ", ".join(one) if isinstance(one, list) else one for name, one in told.items()}

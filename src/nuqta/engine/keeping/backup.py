@@ -3,8 +3,9 @@
 The name of a copy is the instant at which it was begun, so the folder alone says what there is. A
 copy under its name is whole, checked and on the disk; what was not finished lies under a name with
 a dot in front and is cleared away by a later run. Beside a copy lies its digest, as `sha256sum`
-writes it: SQLite sees no letter that changed in a name. The key of the tokens is not in it: with a
-key, a copy of the books is as good as every session in it.
+writes it: SQLite sees no letter that changed in a name. The keys are not in it: with the key of
+the tokens a copy of the books is as good as every session in it, and with the other one anybody
+signs.
 """
 
 import os
@@ -20,6 +21,7 @@ from typing import Final
 import msgspec
 
 from nuqta.engine.access.tokens import key_file
+from nuqta.engine.sealing.keys import seal_key_file
 from nuqta.ledger.instants import Instant
 from nuqta.storage import copies
 from nuqta.storage.copies import Facts
@@ -29,6 +31,8 @@ _NAME: Final = re.compile(r"nuqta-(\d{8}T\d{6}\.\d{6})Z\.db")
 _STAMP: Final = "%Y%m%dT%H%M%S.%f"
 _PART: Final = re.compile(r"\.nuqta-.*\.part(-wal|-shm)?")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+KEYS: Final = (key_file, seal_key_file)
+"""Where the keys of a database lie, if no settings give them."""
 _FORGOTTEN_S: Final = 3_600
 """Seconds without a byte after which an unfinished copy is nobody's any more."""
 
@@ -42,11 +46,11 @@ class Kept(msgspec.Struct, frozen=True):
 
 
 class Made(msgspec.Struct, frozen=True):
-    """A copy that was just made, what it holds, and where its key lies, None where it has none."""
+    """A copy that was just made, what it holds, and where its keys lie, if they came along."""
 
     copy: Kept
     facts: Facts
-    key: Path | None
+    keys: list[Path]
 
 
 def stamp(instant: Instant) -> str:
@@ -79,8 +83,9 @@ def back_up(
     """Copy the books at `source`, while they are worked on, into a folder, or to a file that is not
     there yet; `now` names it. Writers go on meanwhile.
 
-    `with_key` puts the key of the tokens beside it. Raises CannotStart where there is nothing to
-    copy or nowhere to put it, and StorageFault, Full too, after which nothing new lies there.
+    `with_key` puts the keys beside it: of the tokens, and the one that signs. Raises CannotStart
+    where there is nothing to copy or nowhere to put it, and StorageFault, Full too, after which
+    nothing new lies there.
     """
     target = to / f"nuqta-{stamp(now)}.db" if to.is_dir() else to
     if not source.is_file():
@@ -89,22 +94,22 @@ def back_up(
         raise CannotStart(f"there is no folder {target.parent.absolute()} to put a copy into")
     if target.exists():
         raise CannotStart(f"{target} is there already: a copy never takes the place of a file")
-    key = key_file(source)
-    if with_key and not key.is_file():
-        raise CannotStart(f"there is no key file {key} to copy; NUQTA_SECRET is kept elsewhere")
+    keys = [place for place in KEYS if with_key and place(source).is_file()]
+    if with_key and not keys:
+        raise CannotStart(f"there is no key file {key_file(source)} to copy")
     part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
     try:
         _clear(target.parent)
         copies.copy(source, part, may_go_on)
         try:
             facts = copies.check(part, may_go_on)
-            _name(part, target, key.read_bytes() if with_key else None)
+            _name(part, target, {place(target): place(source).read_bytes() for place in keys})
         finally:
             copies.discard(part)
         size = target.stat().st_size
     except OSError as error:
         raise StorageFault(f"{target} could not be made: {error.strerror}", "backup") from error
-    return Made(Kept(target, now, size), facts, key_file(target) if with_key else None)
+    return Made(Kept(target, now, size), facts, [place(target) for place in keys])
 
 
 def thin_out(folder: Path, keep: int, made: Path) -> list[Path]:
@@ -113,7 +118,7 @@ def thin_out(folder: Path, keep: int, made: Path) -> list[Path]:
     gone = [one.path for one in kept_in(folder)[keep:] if one.path != made]
     try:
         for path in gone:
-            for one in (path, key_file(path), digest_file(path)):
+            for one in (path, digest_file(path), *(place(path) for place in KEYS)):
                 one.unlink(missing_ok=True)
     except OSError as error:
         raise StorageFault(f"an old copy could not be removed: {error}", "backups") from error
@@ -140,11 +145,9 @@ def put(path: Path, content: bytes) -> None:
     copies.sync(path)
 
 
-def _name(part: Path, target: Path, key: bytes | None) -> None:
+def _name(part: Path, target: Path, keys: dict[Path, bytes]) -> None:
     """What is proved whole gets its name, after what lies beside it."""
-    beside = {digest_file(target): f"{digest_of(part)}  {target.name}\n".encode()}
-    if key is not None:
-        beside[key_file(target)] = key
+    beside = {digest_file(target): f"{digest_of(part)}  {target.name}\n".encode(), **keys}
     made: list[Path] = []
     try:
         for path, content in beside.items():
