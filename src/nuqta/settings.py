@@ -150,6 +150,11 @@ TABLE: Final = (
             1, 1_000),
     Setting("CLOCK_JUMP_SECONDS", 300, "Seconds by which the wall clock may depart from the steady"
             " one, or lie behind the books.", 1, 86_400),
+    Setting("BACKUP_FOLDER", "", "The folder into which the worker copies the books, one folder for"
+            " each database; empty: it makes no copies."),
+    Setting("BACKUP_HOURS", 24, "Hours between two copies.", 1, 8_760),
+    Setting("BACKUP_KEEP", 14, "Copies that are kept in the folder; older ones are removed.",
+            1, 10_000),
     Setting("LOG_READS", 0, "One read in this many is logged, 0 logs none; refusals and writes"
             " always are.", 0, 1_000_000),
 )  # fmt: skip
@@ -221,6 +226,9 @@ class Settings:
     orders_refused: int
     holds_per_customer: int
     clock_jump_seconds: int
+    backup_folder: str
+    backup_hours: int
+    backup_keep: int
     log_reads: int
 
     def __init__(self, environ: Mapping[str, str] | None = None) -> None:

@@ -107,3 +107,8 @@ FROM holds WHERE dkey = :dkey ORDER BY customer_id, hold;
 -- name: accounts_of_shard
 -- How far the accounts of a shard have come, and whether they are sealed as they stand.
 SELECT customer_id, version, is_sealed FROM accounts WHERE dkey = :dkey ORDER BY customer_id;
+
+-- name: roots
+-- store-wide: the root of the last head of each store, as a copy tells them.
+SELECT store_id, root FROM heads AS h
+WHERE number = (SELECT max(number) FROM heads WHERE store_id = h.store_id) ORDER BY store_id;

@@ -1,0 +1,1 @@
+"""Commands for copies of the books: making, listing and restoring them."""
