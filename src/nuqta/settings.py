@@ -129,7 +129,7 @@ TABLE: Final = (
     Setting("STOP_SECONDS", 10, "Seconds in which a server that is told to stop answers what it has"
             " begun; the rest is answered 503, and its keys settle it.", 1, 3_600),
     Setting("JSON_DEPTH", 32, "Levels to which a JSON body may be nested.", 2, 500),
-    Setting("JSON_DIGITS", 4_300, "Characters that a number in a JSON body may have, sign and point counted.", 40, 4_300),
+    Setting("JSON_DIGITS", 4_300, "Characters that a number in a JSON body may have.", 40, 4_300),
     Setting("CASHBACK_RULES", 50, "Cashback rules that a store may have.", 2, 1_000),
     Setting("METHODS_PER_STORE", 100, "Redemption methods that a store may have, on or off.",
             1, 10_000),

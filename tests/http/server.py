@@ -25,7 +25,6 @@ from nuqta.api.points import PATH
 from nuqta.api.serving import Server
 from nuqta.engine.engine import Engine
 from nuqta.engine.stores import Store
-from nuqta.web.protocol import Protocol
 from tests.world import Shopper, World, open_world
 
 Header = tuple[str, str]
@@ -278,7 +277,6 @@ def request(method: str, path: str, headers: Headers = (), body: bytes | None = 
 @contextmanager
 def serving(engine: Engine) -> Iterator[int]:
     """A server on the engine; the port. The engine is closed as the server ends."""
-    Protocol.bound_by(engine.settings)
     one = Server(uvicorn.Config(**server.wire(engine.settings, App(engine))))
     listener = socket.create_server(("127.0.0.1", 0), backlog=512)
     port = int(listener.getsockname()[1])

@@ -36,7 +36,7 @@ _log = logging.getLogger("nuqta.server")
 def make_worker() -> Server:
     """The server of one worker process, on the settings in its environment. Raises CannotStart."""
     settings = Settings(os.environ)
-    _prepare(settings)
+    _prepare()
     threading.Thread(target=_end_with_supervisor, daemon=True).start()
     app = App(open_engine(settings), shared=limiters(settings, Path(os.environ[_PACES])))
     return Server(uvicorn.Config(**wire(settings, app)))
@@ -62,7 +62,7 @@ def serve(
     `on_ready` is called once what is sent to the port will be answered.
     """
     _check_delivery(settings, host)
-    _prepare(settings)
+    _prepare()
     path = database_path(settings.db)
     _check_what_was_left(path, settings.check_mebibytes)
     with open_engine(settings) as engine:  # every gate is tried before the port is taken
@@ -131,19 +131,24 @@ def _check_or_stop(path: Path) -> None:
         os._exit(70)
 
 
-def _prepare(settings: Settings) -> None:
-    """What a server process is before it has an application: its log, its wire's bounds."""
+def _prepare() -> None:
+    """What a server process is before it has an application: its log."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs addresses, which hold secrets
     logging.getLogger("oauthlib").setLevel(logging.WARNING)  # and this one tokens
-    Protocol.bound_by(settings)
+
+
+def _protocol(settings: Settings) -> type[Protocol]:
+    """The wire, bounded by the settings and by how many files this system lets us open."""
+    protocol = Protocol.bounded_by(settings)
     room = _room(settings.connections)
     if room < settings.connections:
         _log.warning(
             "this system lets a process open %d files: NUQTA_CONNECTIONS is %d here, not %d"
             " (ulimit -n, LimitNOFILE)", room + _FILES, room, settings.connections,
         )  # fmt: skip
-        Protocol.connections_max = room
+        protocol.connections_max = room
+    return protocol
 
 
 def _room(connections: int) -> int:
@@ -163,7 +168,7 @@ def wire(settings: Settings, app: Any = None) -> dict[str, Any]:
     """What uvicorn is told: the same for every worker, and for whoever measures against it."""
     return {
         "app": app,
-        "http": Protocol,
+        "http": _protocol(settings),
         "ws": "none",
         "loop": "uvloop",
         "lifespan": "on",

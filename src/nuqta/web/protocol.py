@@ -13,6 +13,8 @@ numbers are answered 503 at once.
 
 from asyncio import Handle, TimerHandle, Transport
 from collections.abc import Awaitable, Callable, MutableMapping
+from socket import SO_LINGER, SOL_SOCKET
+from struct import pack
 from typing import Any, ClassVar, Final, TypeAlias
 
 from httptools import HttpParserError, HttpParserUpgrade
@@ -37,6 +39,7 @@ InFront: TypeAlias = Callable[[str, bytes, dict[bytes, bytes]], Reply | None]
 _Message: TypeAlias = MutableMapping[str, Any]
 _SLICE: Final = 4_096
 """Bytes that are parsed in one turn of the loop: some dozen requests."""
+_NO_LINGERING: Final = pack("ii", 1, 0)
 _CLOSE: Final = (b"connection", b"close")
 _OF_A_BODY: Final = frozenset({b"content-length", b"transfer-encoding", b"expect", b"upgrade"})
 
@@ -69,15 +72,20 @@ class Protocol(HttpToolsProtocol):
     send_seconds: ClassVar[int] = 30
     connections_max: ClassVar[int] = 10_000
     in_flight_max: ClassVar[int] = 2_000
+    _in_flight: ClassVar[set[RequestResponseCycle]] = set()
 
     @classmethod
-    def bound_by(cls, settings: Settings) -> None:
-        """Take over the bounds for every connection of this process."""
-        cls.header_bytes = settings.header_bytes
-        cls.receive_seconds = settings.receive_seconds
-        cls.send_seconds = settings.send_seconds
-        cls.connections_max = settings.connections
-        cls.in_flight_max = settings.in_flight
+    def bounded_by(cls, settings: Settings) -> type["Protocol"]:
+        """The protocol of one server, with the bounds that are set."""
+        bounds = {
+            "header_bytes": settings.header_bytes,
+            "receive_seconds": settings.receive_seconds,
+            "send_seconds": settings.send_seconds,
+            "connections_max": settings.connections,
+            "in_flight_max": settings.in_flight,
+            "_in_flight": set(),
+        }
+        return type("Protocol", (cls,), bounds)
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
@@ -100,7 +108,6 @@ class Protocol(HttpToolsProtocol):
         self._receives_from: float | None = None
         self._receive_timer: TimerHandle | None = None
         self._send_timer: TimerHandle | None = None
-        self._makes_way = 0
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         """A connection begins; one too many ends with a word."""
@@ -294,7 +301,13 @@ class Protocol(HttpToolsProtocol):
         """Cut the connection where what waits to be read still waits after `send_seconds`: closing
         alone would wait for a reader for ever."""
         if self._send_timer is None and self.transport.get_write_buffer_size():
-            self._send_timer = self.loop.call_later(self.send_seconds, self.transport.abort)
+            self._send_timer = self.loop.call_later(self.send_seconds, self._cut)
+
+    def _cut(self) -> None:
+        """End the connection, and tell the kernel not to wait for a reader either."""
+        line = self.transport.get_extra_info("socket")
+        line.setsockopt(SOL_SOCKET, SO_LINGER, _NO_LINGERING)
+        self.transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is gone, and its timers with it."""
@@ -310,9 +323,22 @@ class Protocol(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._under_way = cycle
-        is_full = len(self.tasks) - self._makes_way >= self.in_flight_max
-        chosen: Any = _unavailable if is_full else app
+        chosen: Any = _unavailable
+        if len(self._in_flight) < self.in_flight_max:
+            self._in_flight.add(cycle)
+            chosen = self._counted(cycle, app)
         super()._start_asgi_task(cycle, chosen)
+
+    def _counted(self, cycle: RequestResponseCycle, app: Any) -> Any:
+        """The application, which leaves the count as it ends: also where the caller went away."""
+
+        async def counted(*interface: Any) -> None:
+            try:
+                await app(*interface)
+            finally:
+                self._in_flight.discard(cycle)
+
+        return counted
 
     def on_message_complete(self) -> None:
         """The request has ended; one that was answered at once needs nothing more."""
@@ -361,9 +387,9 @@ class Protocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """An application has answered; the next in line begins, or what still waits is parsed."""
         is_last = not self.pipeline and not self._unparsed
-        self._makes_way = 1  # the task that has answered is still there
+        if self._under_way is not None:
+            self._in_flight.discard(self._under_way)
         super().on_response_complete()
-        self._makes_way = 0
         if self.transport.is_closing():
             self._watch_the_rest()
         if is_last and (self._last_words or self._has_ended):
