@@ -116,11 +116,12 @@ def unread(house: House, kind: str) -> Iterator[bytes]:
         yield sent[kind]
 
 
-def is_cut(line: socket.socket, seconds: float, pieces: Iterator[bytes] = iter(())) -> bool:
+def is_cut(line: socket.socket, seconds: float, pieces: Iterator[bytes] | None = None) -> bool:
     """Whether the other end gives the connection up within so many seconds, while more is sent."""
     poll, ends_at = select.poll(), time.monotonic() + seconds
     poll.register(line, select.POLLOUT)  # errors and hang-ups are always told
-    rest = memoryview(next(pieces, b""))
+    more = pieces or iter(())
+    rest = memoryview(next(more, b""))
     line.setblocking(False)
     while time.monotonic() < ends_at:
         if not rest:
@@ -132,7 +133,7 @@ def is_cut(line: socket.socket, seconds: float, pieces: Iterator[bytes] = iter((
                 rest = rest[line.send(rest) :]
             except OSError:
                 return True
-            rest = rest or memoryview(next(pieces, b""))
+            rest = rest or memoryview(next(more, b""))
     return False
 
 
