@@ -152,7 +152,7 @@ def test_whoever_never_ends_is_told(present: World) -> None:
 def workers_of(server: Process) -> set[int]:
     """The processes that answer for a server of several."""
     listed = subprocess.run(
-        ["ps", "-axo", "pid=,ppid=,command="], capture_output=True, text=True, check=True
+        ["ps", "-axwwo", "pid=,ppid=,command="], capture_output=True, text=True, check=True
     ).stdout
     found = [line.split(maxsplit=2) for line in listed.splitlines()]
     return {
