@@ -287,8 +287,8 @@ def settings_in(folder: Path, **changes: int | str) -> Settings:
 def open_world(
     folder: Path, time: Time | None = None, *, is_audited: bool = True, **changes: int | str
 ) -> Iterator[World]:
-    """A world of one's own, for tests that need settings of their own; sealed and audited in full as
-    it ends.
+    """A world of one's own, for tests that need settings of their own. As it ends it is sealed, and
+    audited in full.
 
     A test that damages the books on purpose says `is_audited=False`.
     """

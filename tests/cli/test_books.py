@@ -19,15 +19,15 @@ from tests.cli.terminal import Terminal, run
 def test_init_may_be_run_again(tmp_path: Path) -> None:
     shop = Terminal(tmp_path / "books.db")
     first = shop.value("init")
-    assert list(first) == ["db", "schema", "key"]
+    assert list(first) == ["db", "schema", "key", "seal_key"]
     assert (first["db"], first["key"]) == (shop.db, shop.db + ".key")
     key = (tmp_path / "books.db.key").read_text()
     shop.store = str(shop.value("store", "create", "--name", "x")["id"])
     assert shop.value("init") == first
     assert (tmp_path / "books.db.key").read_text() == key
     assert shop.value("program", "show", "--store", shop.store)["on"] is True
-    block = shop.run("init").out.splitlines()[1:4]
-    assert [line.split()[0] for line in block] == ["db", "schema", "key"]
+    block = shop.run("init").out.splitlines()[1:5]
+    assert [line.split()[0] for line in block] == ["db", "schema", "key", "seal"]
 
 
 def test_a_lost_key_is_made_anew_only_when_told(tmp_path: Path) -> None:

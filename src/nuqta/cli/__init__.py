@@ -40,10 +40,9 @@ from nuqta.cli.frame import (
     plain,
     write_json,
 )
-from nuqta.cli.keeping import backup
+from nuqta.cli.keeping import backup, seal
 from nuqta.cli.orders import explain, order
 from nuqta.cli.rules import cashback, program, redemption
-from nuqta.cli.safety import seal
 from nuqta.storage.faults import StorageFault
 
 _INTERRUPTED = 130

@@ -47,17 +47,23 @@ def init(
     """Make the database and its key, or bring an old database up to date."""
     from nuqta.engine.access.tokens import key_file
     from nuqta.engine.engine import make
+    from nuqta.engine.sealing.keys import seal_key_file
     from nuqta.storage.migrate import steps
 
     chosen = frame.settings()
     path = make(chosen, new_key=new_key)
     key = None if chosen.secret else str(key_file(path))
-    value = {"db": chosen.db, "schema": len(steps()), "key": key}
+    seal_key = None if chosen.seal_key else str(seal_key_file(path))
+    value = {"db": chosen.db, "schema": len(steps()), "key": key, "seal_key": seal_key}
     lines: list[str | dict[str, object]] = ["The books are ready."]
-    if key is None:
-        lines.append({**value, "key": "(in NUQTA_SECRET)"})
-    else:
-        lines.append(value)
+    shown = {
+        "db": chosen.db,
+        "schema": len(steps()),
+        "key": key or "(in NUQTA_SECRET)",
+        "seal key": seal_key or "(in NUQTA_SEAL_KEY)",
+    }
+    lines.append(shown)
+    if key is not None:
         lines.append("Keep a copy of the key file: without it every token must be made anew.")
     frame.answer(value, lines)
 

@@ -4,7 +4,7 @@ SQLite's online backup begins anew whenever another process writes: beside 400 c
 copy of 200 MB had begun 2,100 times in 20 seconds and did not end. On a snapshot that is held it
 never begins anew and takes a second, and since readers of a write-ahead log stop nobody, writers go
 on (400 commits a second, as before). While it lasts the log cannot be folded into the file and
-grows. Source: issue text, backup and restore.
+grows.
 """
 
 import contextlib

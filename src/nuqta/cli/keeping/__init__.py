@@ -1,1 +1,1 @@
-"""Commands for copies of the books: making, listing and restoring them."""
+"""Commands that keep the books safe: copies and seals."""

@@ -5,7 +5,7 @@ lot, a hold, a seal of a shard or a head of a store. It walks shard by shard and
 of one shard at a time (about 150 bytes a transfer).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
@@ -100,25 +100,31 @@ def _sealed(
     covered.until[customer_id] = seal.version_until
     versions = range(seal.version_from, seal.version_until + 1)
     found = [digests.get((customer_id, version)) for version in versions]
-    width = chain.LINE_BYTES
-    for place, (version, digest) in enumerate(zip(versions, found, strict=True)):
-        kept = seal.lines[place * width : (place + 1) * width]
-        what = "is gone" if digest is None else "is not the line that was sealed"
-        if digest is None or digest[:width] != kept:
-            yield (
-                f"version {version} of account {seal.dkey}/{customer_id} {what} at"
-                f" {format_instant(seal.sealed_at)}"
-            )
-            break
-    else:
-        present = [digest for digest in found if digest is not None]
-        if chain.link(before, seal, present) != seal.digest:
-            yield f"{name} is not what was sealed"
+    present = [digest for digest in found if digest is not None]
+    is_right = chain.link(before, seal, present) == seal.digest
+    differing = _first_that_differs(found, seal.lines)
+    if differing is not None and not is_right:
+        what = "is gone" if found[differing] is None else "is not the line that was sealed"
+        yield (
+            f"version {versions[differing]} of account {seal.dkey}/{customer_id} {what} at"
+            f" {format_instant(seal.sealed_at)}"
+        )
+    elif differing is not None or not is_right:
+        yield f"{name} is not what was sealed"
     try:
         for kind, number, dated in chain.read_dates(seal.dates):
             covered.dated[customer_id, kind, number] = dated
     except ValueError as error:
         yield f"{name}: {error}"
+
+
+def _first_that_differs(found: Sequence[bytes | None], kept: bytes) -> int | None:
+    """The place of the first line whose digest does not begin as was kept of it."""
+    width = chain.LINE_BYTES
+    for place, digest in enumerate(found):
+        if digest is None or digest[:width] != kept[place * width : (place + 1) * width]:
+            return place
+    return None
 
 
 def _dates(tx: Transaction, dkey: int, covered: _Covered) -> Iterator[str]:
