@@ -33,6 +33,7 @@ Headers = Mapping[str, str] | Sequence[Header]
 
 PATIENCE_S: Final = 15
 """After so long without a byte a test fails; nothing is ever waited for otherwise."""
+METRICS_TOKEN: Final = "watched-by-the-tests-alone-0123456789"
 SNAPSHOTS: Final = Path(__file__).with_name("snapshots")
 
 
@@ -336,7 +337,9 @@ def open_house(folder: Path, *, is_whole: bool = True, **changes: int | str) -> 
 
     A test that breaks something on purpose says `is_whole=False`.
     """
-    settings: dict[str, int | str] = {"rate_limit": 0, **changes}
+    settings: dict[str, int | str] = {
+        "rate_limit": 0, "metrics_token": METRICS_TOKEN, **changes,
+    }  # fmt: skip
     with (
         logging_all() as log,
         open_world(folder, None, is_audited=False, **settings) as world,

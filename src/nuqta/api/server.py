@@ -16,16 +16,19 @@ from typing import Any, Final
 import uvicorn
 from uvicorn.supervisors import Multiprocess
 
-from nuqta.api.app import App
+from nuqta.api.app import App, request_meters
 from nuqta.engine.access.tokens import key_file
 from nuqta.engine.engine import database_path, open_engine
+from nuqta.seen import logs
+from nuqta.seen.door import DoorMeters
+from nuqta.seen.meters import prepare
 from nuqta.settings import Settings
 from nuqta.storage.faults import CannotStart
 from nuqta.storage.gates import check_file, was_left_open
 from nuqta.web.limiter import limiters, make_shared
 from nuqta.web.protocol import Protocol
 
-_PACES: Final = "_NUQTA_PACES"
+_SHARED: Final = "_NUQTA_SHARED"
 """Names, in the environment of a worker, the folder in which all count; no setting of anybody's."""
 _log = logging.getLogger("nuqta.server")
 
@@ -35,7 +38,9 @@ def make_app() -> App:
     settings = Settings(os.environ)
     _prepare(settings)
     threading.Thread(target=_end_with_supervisor, daemon=True).start()
-    return App(open_engine(settings), shared=limiters(settings, Path(os.environ[_PACES])))
+    folder = Path(os.environ[_SHARED])
+    engine = open_engine(settings, meters=DoorMeters(folder))
+    return App(engine, shared=limiters(settings, folder), meters=request_meters(folder))
 
 
 def _end_with_supervisor() -> None:
@@ -74,20 +79,22 @@ def serve(
         return
     os.environ["NUQTA_DB"] = str(path.absolute())
     config.app, config.factory = "nuqta.api.server:make_app", True
-    with _shared_paces(settings) as folder:
-        os.environ[_PACES] = str(folder)
+    with _shared(settings, workers) as folder:
+        os.environ[_SHARED] = str(folder)
         if on_ready is not None:
             on_ready()  # the port is open, and whatever comes before the workers waits for them
         Multiprocess(config, [listener]).run()
 
 
 @contextmanager
-def _shared_paces(settings: Settings) -> Iterator[Path]:
-    """A private folder in which the workers count together, until the server ends. Raises
-    CannotStart."""
+def _shared(settings: Settings, workers: int) -> Iterator[Path]:
+    """A private folder in which the workers count together, callers and what is for /metrics, until
+    the server ends. Raises CannotStart."""
     with TemporaryDirectory(prefix="nuqta-paces-", ignore_cleanup_errors=True) as name:
         try:
             make_shared(Path(name), settings.rate_limit_tracked)
+            for sheet in (DoorMeters().sheet, request_meters().sheet):
+                prepare(sheet, Path(name), workers)
         except OSError as error:
             raise CannotStart(
                 f"the workers cannot count their callers together in {name}: {error.strerror};"
@@ -125,15 +132,13 @@ def _check_or_stop(path: Path) -> None:
     try:
         check_file(path)
     except CannotStart as damage:
-        _log.critical("nuqta stops: %s", damage)
+        logs.last_words(f"nuqta stops: {damage}")
         os._exit(70)
 
 
 def _prepare(settings: Settings) -> None:
     """What a server process is before it has an application: its log, its wire's bounds."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
-    logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs addresses, which hold secrets
-    logging.getLogger("oauthlib").setLevel(logging.WARNING)  # and this one tokens
+    logs.begin(settings.log_lines_waiting)
     Protocol.header_bytes = settings.header_bytes
     Protocol.receive_seconds = settings.receive_seconds
 

@@ -13,6 +13,7 @@ from nuqta.engine.access.tokens import Keyring, key_file, make_key_file, read_ke
 from nuqta.engine.clock import Clock
 from nuqta.engine.door import Door, booked_at
 from nuqta.ledger.instants import SECOND_US
+from nuqta.seen.door import DoorMeters
 from nuqta.settings import Settings
 from nuqta.storage.faults import CannotStart
 from nuqta.storage.sqlite import Vault, open_vault
@@ -34,11 +35,13 @@ _SCHEMES: Final = ("sqlite:///", "sqlite://")
 class Engine:
     """What every face works with. Made by `open_engine`, closed by `close` or a `with` block."""
 
-    def __init__(self, settings: Settings, vault: Vault, clock: Clock) -> None:
+    def __init__(
+        self, settings: Settings, vault: Vault, clock: Clock, meters: DoorMeters | None = None
+    ) -> None:
         self.settings = settings
         self.vault = vault
         self.clock = clock
-        self.door = Door(vault, clock, settings.batch, settings.queue)
+        self.door = Door(vault, clock, settings.batch, settings.queue, meters)
 
     @cached_property
     def keyring(self) -> Keyring:
@@ -135,9 +138,14 @@ def _has_tokens(vault: Vault) -> bool:
 
 
 def open_engine(
-    settings: Settings, clock: Clock | None = None, *, whatever_the_clock: bool = False
+    settings: Settings,
+    clock: Clock | None = None,
+    *,
+    whatever_the_clock: bool = False,
+    meters: DoorMeters | None = None,
 ) -> Engine:
-    """Open the database that the settings name. Raises CannotStart, also where there is none."""
+    """Open the database that the settings name. What its door does is counted in `meters`, or for
+    itself. Raises CannotStart, also where there is none."""
     path = database_path(settings.db)
     if path.is_dir():
         raise CannotStart(f"{path.absolute()} is a folder, not a database")
@@ -155,7 +163,7 @@ def open_engine(
             f"the clock is {behind // SECOND_US} seconds behind the books: set it right, or, if it"
             " is right, run `nuqta clock accept`"
         )
-    return Engine(settings, vault, clock)
+    return Engine(settings, vault, clock, meters)
 
 
 def _vault(settings: Settings, path: Path) -> Vault:

@@ -17,6 +17,7 @@ from typing import Any, Final, NoReturn, Protocol, TypeVar, cast
 
 import apsw
 
+from nuqta.seen.logs import last_words
 from nuqta.storage.faults import Busy, CannotStart, Damaged, Full, StorageFault, Unknown
 from nuqta.storage.gates import check_engine
 from nuqta.storage.migrate import migrate
@@ -119,6 +120,8 @@ class Vault:
         self.path = path
         self._lock_ms = lock_seconds * 1000
         self._waits_since = 0.0
+        self.commit_ns = 0
+        """What the last COMMIT took: the log was written and synced."""
         self._writer = self._connect(apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE)
         self._file = _identity(path)
         self._readers = threading.local()
@@ -169,6 +172,7 @@ class Vault:
         return result
 
     def _commit(self, name: str) -> None:
+        began = time.perf_counter_ns()
         try:
             self._writer.execute("COMMIT")
         except (apsw.BusyError, apsw.FullError):
@@ -178,6 +182,7 @@ class Vault:
                 _stop(f"{name}: the disk did not confirm a write ({error})")
             self._roll_back()
             raise Unknown(f"the fate of the commit is not known: {error}", name) from error
+        self.commit_ns = time.perf_counter_ns() - began
 
     def _roll_back(self) -> None:
         if self._writer.in_transaction:
@@ -272,5 +277,5 @@ def open_vault(path: Path, *, lock_seconds: int = 10) -> Vault:
 def _stop(last_line: str) -> NoReturn:
     """After a failed sync the kernel may have dropped what it could not write: only a new start,
     which reads the disk again, can know what is there."""
-    os.write(2, f"nuqta stops: {last_line}\n".encode())
+    last_words(f"nuqta stops: {last_line}")
     os._exit(70)

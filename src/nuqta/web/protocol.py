@@ -24,6 +24,7 @@ from nuqta import refusals
 from nuqta.refusals import Refusal
 from nuqta.texts import ENGLISH
 from nuqta.web.guard import only
+from nuqta.web.log import RequestLog
 from nuqta.web.replies import Headers, Reply, refused, request_id
 
 InFront: TypeAlias = Callable[[str, bytes, dict[bytes, bytes]], Reply | None]
@@ -67,6 +68,7 @@ class Protocol(HttpToolsProtocol):
         self._has_begun = False
         self._piece_bytes = 0
         self._in_front: InFront | None = getattr(self.app, "in_front", None)
+        self._log: RequestLog | None = getattr(self.app, "log", None)
         self._is_answered = False
         self._idle_timer: TimerHandle | None = None
         self._idle_from: float | None = None
@@ -82,6 +84,7 @@ class Protocol(HttpToolsProtocol):
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         """A connection begins."""
         super().connection_made(transport)
+        self._count_connections()
         self.flow = _Flow(transport, self._has_to_wait)
         self._receives_from = self.loop.time()
         self._receive_timer = self.loop.call_later(self.receive_seconds, self._cut_if_slow)
@@ -258,6 +261,11 @@ class Protocol(HttpToolsProtocol):
             self._under_way.disconnected = True
             self._under_way.message_event.set()
         super().connection_lost(exc)
+        self._count_connections()
+
+    def _count_connections(self) -> None:
+        if self._log is not None:
+            self._log.meters.connected(len(self.connections))
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._under_way = cycle
@@ -292,7 +300,10 @@ class Protocol(HttpToolsProtocol):
 
     def _refuse(self, refusal: Refusal) -> None:
         """Answer in the envelope, behind the answers to what came before, and close."""
-        status, headers, body = refused(refusal, ENGLISH, request_id(None))
+        rid = request_id(None)
+        status, headers, body = refused(refusal, ENGLISH, rid)
+        if self._log is not None:
+            self._log.broken(refusal, rid)
         self._unparsed = b""
         self._last_words = _as_bytes(status, [*headers, (b"connection", b"close")], body)
         if self._in_body and self.pipeline:
