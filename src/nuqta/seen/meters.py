@@ -56,21 +56,22 @@ def seconds(name: str, sentence: str, labels: Labels = (), series: Any = ((),)) 
 
 
 class Histogram:
-    """One series of a histogram, for whoever adds to it."""
+    """One series of a histogram, for whoever adds to it: its `first` cell, that of its `sum`, and
+    the `bounds` of the cells between, in the family's unit."""
 
-    __slots__ = ("_bounds", "_cells", "_first", "_sum")
+    __slots__ = ("_cells", "bounds", "first", "sum")
 
     def __init__(self, cells: Any, first: int, family: Family) -> None:
         self._cells = cells
-        self._first = first
-        self._sum = first + family.width - 1
-        self._bounds = tuple(round(bound * family.unit) for bound in family.bounds)
+        self.first = first
+        self.sum = first + family.width - 1
+        self.bounds = tuple(round(bound * family.unit) for bound in family.bounds)
 
     def add(self, value: int) -> None:
         """One more value, in the family's unit."""
         cells = self._cells
-        cells[self._first + bisect_left(self._bounds, value)] += 1
-        cells[self._sum] += value
+        cells[self.first + bisect_left(self.bounds, value)] += 1
+        cells[self.sum] += value
 
 
 class Sheet:

@@ -1,7 +1,8 @@
 """What is counted of requests: how many, how long, what they were refused for. One thread counts,
 that of the event loop."""
 
-from collections.abc import Iterable
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,17 +18,21 @@ _CLASSES: Final = ("1xx", "2xx", "3xx", "4xx", "5xx")
 class Tally:
     """The cells of one route."""
 
-    __slots__ = ("_cells", "_classes", "_took")
+    __slots__ = ("_bounds", "_cells", "_classes", "_first", "_sum")
 
     def __init__(self, sheet: Sheet, route: Labels) -> None:
         self._cells: Any = sheet.cells
         self._classes = sheet.at("nuqta_http_requests", (*route, _CLASSES[0])) - 1
-        self._took = sheet.histogram("nuqta_http_request_seconds", route)
+        took = sheet.histogram("nuqta_http_request_seconds", route)
+        self._bounds, self._first, self._sum = took.bounds, took.first, took.sum
 
     def add(self, status: int, took_ns: int) -> None:
-        """One answer of that status, after so many nanoseconds."""
-        self._cells[self._classes + status // 100] += 1
-        self._took.add(took_ns)
+        """One answer of that status, after so many nanoseconds. Every balance pays for it (0.3 µs),
+        so it is the histogram's own `add` written out."""
+        cells = self._cells
+        cells[self._classes + status // 100] += 1
+        cells[self._first + bisect_left(self._bounds, took_ns)] += 1
+        cells[self._sum] += took_ns
 
 
 class RequestMeters:
@@ -36,7 +41,7 @@ class RequestMeters:
     def __init__(
         self,
         routes: Iterable[Labels] = (),
-        codes: Iterable[str] = (),
+        codes: Sequence[str] = (),
         folder: Path | None = None,
     ) -> None:
         known = (*routes, OTHER)

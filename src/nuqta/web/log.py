@@ -6,6 +6,7 @@ docs/decisions/0012-seeing.md.
 """
 
 import logging
+import re
 from time import perf_counter_ns
 from typing import Any, Final
 from urllib.parse import unquote
@@ -17,6 +18,7 @@ from nuqta.seen.requests import RequestMeters, Tally
 from nuqta.seen.spans import Attributes, Spans
 
 _LENGTH_MAX: Final = 200
+_PLAIN: Final = re.compile(r"[A-Za-z][A-Za-z._-]{0,39}[0-9]{0,2}")
 _log: Final = logging.getLogger("nuqta.requests")
 DONE: Final = "done"
 REFUSED: Final = "refused"
@@ -106,7 +108,7 @@ class RequestLog:
             self.meters.failed(seen.fault)
         line: dict[str, Any] = {
             "request": _safe(seen.request.decode()), "method": _safe(seen.method),
-            "path": _safe(seen.path), "status": status, "outcome": seen.outcome,
+            "path": seen.route or _place(seen.path), "status": status, "outcome": seen.outcome,
         }  # fmt: skip
         line |= {name: value for name, value in _more(seen).items() if value}
         line["ms"] = round(took_ns / 1e6, 3)
@@ -149,6 +151,12 @@ def _more(seen: Seen) -> dict[str, Any]:
         "code": seen.code, "fault": seen.fault, "store": store, "partner": seen.partner,
         "customer": seen.customer,
     }  # fmt: skip
+
+
+def _place(path: str) -> str:
+    """An address that is no route's, without the parts that may be somebody's name or number."""
+    parts = _safe(path).split("/")
+    return "/".join(part if not part or _PLAIN.fullmatch(part) else "…" for part in parts)
 
 
 def _safe(text: str) -> str:
