@@ -33,7 +33,7 @@ Headers = Mapping[str, str] | Sequence[Header]
 
 PATIENCE_S: Final = 15
 """After so long without a byte a test fails; nothing is ever waited for otherwise."""
-METRICS_TOKEN: Final = "watched-by-the-tests-alone-0123456789"
+METRICS_TOKEN: Final = "known-to-prometheus-alone-0123456789"
 SNAPSHOTS: Final = Path(__file__).with_name("snapshots")
 
 

@@ -168,7 +168,7 @@ def _size(path: str) -> int:
         return 0
 
 
-_BOOKS: Final[dict[str, tuple[str, Callable[[Engine, Transaction], float]]]] = {
+BOOKS: Final[dict[str, tuple[str, Callable[[Engine, Transaction], float]]]] = {
     "nuqta_sweeper_lag_seconds": (
         "Seconds since which the longest due account waits to be booked.", _sweeper_lag,
     ),
@@ -188,7 +188,7 @@ _BOOKS: Final[dict[str, tuple[str, Callable[[Engine, Transaction], float]]]] = {
 def _of_books(engine: Engine) -> "Iterator[Metric]":
     from prometheus_client.core import GaugeMetricFamily
 
-    for name, (sentence, ask) in _BOOKS.items():
+    for name, (sentence, ask) in BOOKS.items():
         try:
             yield GaugeMetricFamily(name, sentence, value=ask(engine, engine.vault.reader()))
         except StorageFault:
