@@ -25,6 +25,7 @@ from nuqta.api.app import App
 from nuqta.api.points import PATH
 from nuqta.engine.engine import Engine
 from nuqta.engine.stores import Store
+from nuqta.seen.spans import Spans
 from nuqta.web.protocol import Protocol
 from tests.world import Shopper, World, open_world
 
@@ -296,11 +297,11 @@ class Server(uvicorn.Server):
 
 
 @contextmanager
-def serving(engine: Engine) -> Iterator[int]:
+def serving(engine: Engine, spans: Spans | None = None) -> Iterator[int]:
     """A server on the engine; the port. The engine is closed as the server ends."""
     Protocol.header_bytes = engine.settings.header_bytes
     Protocol.receive_seconds = engine.settings.receive_seconds
-    config = uvicorn.Config(**{**server.wire(), "app": App(engine)})
+    config = uvicorn.Config(**{**server.wire(), "app": App(engine, spans=spans)})
     uvicorn_server = Server(config)
     listener = socket.create_server(("127.0.0.1", 0), backlog=512)
     port = int(listener.getsockname()[1])
@@ -332,7 +333,9 @@ def logging_all() -> Iterator[Log]:
 
 
 @contextmanager
-def open_house(folder: Path, *, is_whole: bool = True, **changes: int | str) -> Iterator[House]:
+def open_house(
+    folder: Path, *, is_whole: bool = True, spans: Spans | None = None, **changes: int | str
+) -> Iterator[House]:
     """A world behind a server. As it ends its books are audited, and nothing may have failed.
 
     A test that breaks something on purpose says `is_whole=False`.
@@ -343,7 +346,7 @@ def open_house(folder: Path, *, is_whole: bool = True, **changes: int | str) -> 
     with (
         logging_all() as log,
         open_world(folder, None, is_audited=False, **settings) as world,
-        serving(world.engine) as port,
+        serving(world.engine, spans) as port,
     ):
         yield House(world, port, log)
         if is_whole:

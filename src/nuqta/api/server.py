@@ -28,7 +28,7 @@ from nuqta.storage.gates import check_file, was_left_open
 from nuqta.web.limiter import limiters, make_shared
 from nuqta.web.protocol import Protocol
 
-_SHARED: Final = "_NUQTA_SHARED"
+_PACES: Final = "_NUQTA_PACES"
 """Names, in the environment of a worker, the folder in which all count; no setting of anybody's."""
 _log = logging.getLogger("nuqta.server")
 
@@ -38,7 +38,7 @@ def make_app() -> App:
     settings = Settings(os.environ)
     _prepare(settings)
     threading.Thread(target=_end_with_supervisor, daemon=True).start()
-    folder = Path(os.environ[_SHARED])
+    folder = Path(os.environ[_PACES])
     engine = open_engine(settings, meters=DoorMeters(folder))
     return App(engine, shared=limiters(settings, folder), meters=request_meters(folder))
 
@@ -79,28 +79,36 @@ def serve(
         return
     os.environ["NUQTA_DB"] = str(path.absolute())
     config.app, config.factory = "nuqta.api.server:make_app", True
-    with _shared(settings, workers) as folder:
-        os.environ[_SHARED] = str(folder)
+    with _shared_paces(settings) as folder:
+        _make_room_to_count(folder, workers)
+        os.environ[_PACES] = str(folder)
         if on_ready is not None:
             on_ready()  # the port is open, and whatever comes before the workers waits for them
         Multiprocess(config, [listener]).run()
 
 
 @contextmanager
-def _shared(settings: Settings, workers: int) -> Iterator[Path]:
-    """A private folder in which the workers count together, callers and what is for /metrics, until
-    the server ends. Raises CannotStart."""
+def _shared_paces(settings: Settings) -> Iterator[Path]:
+    """A private folder in which the workers count together, until the server ends. Raises
+    CannotStart."""
     with TemporaryDirectory(prefix="nuqta-paces-", ignore_cleanup_errors=True) as name:
         try:
             make_shared(Path(name), settings.rate_limit_tracked)
-            for sheet in (DoorMeters().sheet, request_meters().sheet):
-                prepare(sheet, Path(name), workers)
         except OSError as error:
             raise CannotStart(
                 f"the workers cannot count their callers together in {name}: {error.strerror};"
                 " TMPDIR names another place, NUQTA_RATE_LIMIT_TRACKED asks for less"
             ) from error
         yield Path(name)
+
+
+def _make_room_to_count(folder: Path, workers: int) -> None:
+    """The files in which each worker counts what is for /metrics. Raises CannotStart."""
+    try:
+        for sheet in (DoorMeters().sheet, request_meters().sheet):
+            prepare(sheet, folder, workers)
+    except OSError as error:
+        raise CannotStart(f"there is no room to count in {folder}: {error.strerror}") from error
 
 
 def _check_delivery(settings: Settings, host: str) -> None:

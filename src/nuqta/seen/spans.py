@@ -17,10 +17,11 @@ Attributes: TypeAlias = dict[str, str | int]
 
 
 class Spans:
-    """Makes spans. `is_on` says whether the package is there."""
+    """Makes spans, with a tracer of OpenTelemetry's, if only of its own global one. `is_on` says
+    whether the package is there."""
 
-    def __init__(self) -> None:
-        self._tracer = _tracer()
+    def __init__(self, tracer: "Tracer | None" = None) -> None:
+        self._tracer = tracer or _tracer()
         self.is_on = self._tracer is not None
 
     @contextmanager
