@@ -350,7 +350,7 @@ def open_house(
     ):
         yield House(world, port, log)
         if is_whole:
-            report = world.audit()
+            report = world.proof()
             assert report.ok, report.violations
             assert log.faults == [], log.faults[0]
 

@@ -5,6 +5,7 @@ import os
 import signal
 from pathlib import Path
 
+import msgspec
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -13,6 +14,8 @@ from nuqta.api.points import PATH
 from nuqta.api.seeing.metrics import BOOKS
 from nuqta.engine.outbox import webhooks
 from nuqta.seen.door import FAMILIES
+from nuqta.storage.statements import Statement, statement
+from nuqta.worker.backup import back_up_when_due
 from nuqta.worker.publish import publish
 from nuqta.worker.sweep import sweep
 from tests.http.server import METRICS_TOKEN, Answer, House, Log, open_house, request
@@ -33,12 +36,16 @@ class Figures:
 
     def __call__(self, name: str, **labels: str) -> float:
         """The sum of the samples of that name whose labels are these, or more."""
-        return sum(
+        return sum(self.values(name, **labels))
+
+    def values(self, name: str, **labels: str) -> list[float]:
+        """Each of them."""
+        return [
             sample.value
             for family in self.families
             for sample in family.samples
             if sample.name == name and labels.items() <= sample.labels.items()
-        )
+        ]
 
 
 def scrape(house: House) -> Figures:
@@ -165,6 +172,55 @@ def test_how_late_the_sweeper_is(alone: House) -> None:
     assert scrape(alone)("nuqta_sweeper_lag_seconds") == 0
 
 
+def seal_all(world: World) -> None:
+    """Seal until nothing is left to seal."""
+    while world.engine.sealer.step().accounts:
+        continue
+
+
+def test_how_late_the_sealer_is(alone: House) -> None:
+    world = alone.world
+    seal_all(world)
+    assert scrape(alone)("nuqta_sealing_lag_seconds") == 0
+    world.adjust(world.aisha, 5)
+    world.time.forward(seconds=40)
+    world.adjust(world.aisha, 5)
+    world.adjust(world.badr, 5)
+    world.time.forward(seconds=2)
+    assert round(scrape(alone)("nuqta_sealing_lag_seconds")) == 42, "since its first, not its last"
+    seal_all(world)
+    assert scrape(alone)("nuqta_sealing_lag_seconds") == 0
+
+
+def test_how_old_the_last_copy_is(tmp_path: Path) -> None:
+    copies = tmp_path / "copies"
+    copies.mkdir()
+    with open_house(tmp_path, backup_folder=str(copies)) as house:
+        world = house.world
+        assert scrape(house).values("nuqta_backup_age_seconds") == []
+        assert back_up_when_due(world.engine)
+        world.time.forward(hours=30)
+        assert round(scrape(house)("nuqta_backup_age_seconds")) == 30 * 3_600
+
+
+def uses_index(world: World, asked: Statement) -> bool:
+    """Whether the statement goes to the accounts by the index of those that time will change."""
+    values: dict[str, object] = dict.fromkeys(asked.parameters, 1)
+    rows = world.engine.vault.reader().rows_of(
+        f"EXPLAIN QUERY PLAN {asked.text}", asked.bind(values)
+    )
+    return any("INDEX accounts_due (next_change_at<?)" in row[3] for row in rows)
+
+
+@pytest.mark.parametrize("name", ["points.longest_due", "points.due_accounts"])
+def test_who_asks_what_is_due_walks_over_no_account_that_is_not(world: World, name: str) -> None:
+    """The index has only accounts that time will change; it is used where the statement says so."""
+    asked = statement(name)
+    assert uses_index(world, asked)
+    loose = asked.text.replace("AND next_change_at < 9223372036854775807", "")
+    assert not uses_index(world, msgspec.structs.replace(asked, text=loose)), "the control"
+
+
 def test_how_far_behind_events_and_webhooks_are(tmp_path: Path) -> None:
     with open_house(tmp_path) as house:
         world = house.world
@@ -206,21 +262,14 @@ def test_sizes_and_processes_are_told(alone: House) -> None:
 def test_every_family_is_told_and_no_other(alone: House) -> None:
     known = {family.name for family in (*FAMILIES, *request_meters().sheet.families)}
     found = {family.name for family in scrape(alone).families}
-    assert {name for name in found if name.startswith("nuqta_")} == known | {
-        *BOOKS,
-        "nuqta_build_info",
-    }
+    ours = {name for name in found if name.startswith("nuqta_")}
+    assert ours == known | {*BOOKS, "nuqta_build_info"}
 
 
 # -- several workers -------------------------------------------------------------------------------
 def started(house: House) -> list[float]:
     """When each worker that lives was started."""
-    return [
-        sample.value
-        for family in scrape(house).families
-        for sample in family.samples
-        if sample.name == "process_start_time_seconds"
-    ]
+    return scrape(house).values("process_start_time_seconds")
 
 
 def balances(house: House) -> float:

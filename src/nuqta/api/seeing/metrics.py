@@ -9,10 +9,12 @@ import os
 from collections.abc import Callable, Iterator
 from functools import partial
 from hashlib import blake2b
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from nuqta import __version__, refusals
 from nuqta.engine.engine import Engine
+from nuqta.engine.keeping.backup import kept_in
 from nuqta.ledger.account import BUCKETS
 from nuqta.ledger.instants import SECOND_US
 from nuqta.seen.meters import Family, Labels, Page, Sheet
@@ -28,9 +30,11 @@ if TYPE_CHECKING:
     from prometheus_client import Metric
 
 _DUE = statement("points.longest_due")
+_UNSEALED = statement("seals.longest_unsealed")
 _UNPLACED = statement("events.count_unplaced")
 _BEHIND = statement("webhooks.behind")
 _PAUSED = statement("webhooks.count_paused")
+_UNSEALED_MAX: Final = 10_000
 _UNPLACED_MAX: Final = 100_000
 _TEXT: Final = b"text/plain; version=0.0.4; charset=utf-8"
 
@@ -141,6 +145,11 @@ def _sweeper_lag(engine: Engine, reader: Transaction) -> float:
     return 0.0 if since is None else (now - since) / SECOND_US
 
 
+def _sealing_lag(engine: Engine, reader: Transaction) -> float:
+    since = reader.rows(_UNSEALED, limit=_UNSEALED_MAX)[0][0]
+    return 0.0 if since is None else max(0, engine.clock.now() - since) / SECOND_US
+
+
 def _unplaced(engine: Engine, reader: Transaction) -> float:
     return float(reader.rows(_UNPLACED, limit=_UNPLACED_MAX)[0][0])
 
@@ -151,6 +160,13 @@ def _behind(engine: Engine, reader: Transaction) -> float:
 
 def _paused(engine: Engine, reader: Transaction) -> float:
     return float(reader.rows(_PAUSED)[0][0])
+
+
+def _backup_age(engine: Engine, reader: Transaction) -> float | None:
+    """None where no copies are made here, or there is none yet."""
+    folder, now = engine.settings.backup_folder, engine.clock.now()
+    taken = [one.taken_at for one in kept_in(Path(folder))] if folder else []
+    return (now - max(taken)) / SECOND_US if taken else None
 
 
 def _bytes(engine: Engine, reader: Transaction) -> float:
@@ -168,9 +184,12 @@ def _size(path: str) -> int:
         return 0
 
 
-BOOKS: Final[dict[str, tuple[str, Callable[[Engine, Transaction], float]]]] = {
+BOOKS: Final[dict[str, tuple[str, Callable[[Engine, Transaction], float | None]]]] = {
     "nuqta_sweeper_lag_seconds": (
         "Seconds since which the longest due account waits to be booked.", _sweeper_lag,
+    ),
+    "nuqta_sealing_lag_seconds": (
+        "Seconds since which the longest unsealed booking waits for its seal.", _sealing_lag,
     ),
     "nuqta_events_unplaced": (
         f"Events that have no position yet, up to {_UNPLACED_MAX}.", _unplaced,
@@ -179,6 +198,9 @@ BOOKS: Final[dict[str, tuple[str, Callable[[Engine, Transaction], float]]]] = {
         "Events that webhooks still lack, over all that are not paused.", _behind,
     ),
     "nuqta_webhooks_paused": ("Webhooks that are paused.", _paused),
+    "nuqta_backup_age_seconds": (
+        "Seconds since the last copy in NUQTA_BACKUP_FOLDER was made.", _backup_age,
+    ),
     "nuqta_database_bytes": ("Bytes of the database file.", _bytes),
     "nuqta_wal_bytes": ("Bytes of the log beside it.", _wal_bytes),
 }  # fmt: skip
@@ -191,7 +213,7 @@ def _of_books(engine: Engine) -> "Iterator[Metric]":
     for name, (sentence, ask) in BOOKS.items():
         try:
             yield GaugeMetricFamily(name, sentence, value=ask(engine, engine.vault.reader()))
-        except StorageFault:
+        except (StorageFault, OSError):
             continue  # the others are wanted all the more; /readyz says what is wrong
 
 
