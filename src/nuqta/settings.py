@@ -126,7 +126,17 @@ TABLE: Final = (
     Setting("HEADER_BYTES", 32_768, "Bytes of a request's line and headers.", 2_048, 2**20),
     Setting("RECEIVE_SECONDS", 30, "Seconds in which a request must have come, line to body.",
             1, 3_600),
+    Setting("SEND_SECONDS", 30, "Seconds for which an answer waits for a caller that does not read"
+            " it; then the connection is cut.", 1, 3_600),
+    Setting("CONNECTIONS", 10_000, "Connections that a server process keeps open; more are answered"
+            " 503 and closed. Each needs an open file.", 10, 1_000_000),
+    Setting("IN_FLIGHT", 2_000, "Requests that a server process has begun and not answered; more"
+            " are answered 503 at once. Balances count only where they take the long way.",
+            1, 1_000_000),
+    Setting("STOP_SECONDS", 10, "Seconds in which a server that is told to stop answers what it has"
+            " begun; the rest is answered 503, and its keys settle it.", 1, 3_600),
     Setting("JSON_DEPTH", 32, "Levels to which a JSON body may be nested.", 2, 500),
+    Setting("JSON_DIGITS", 4_300, "Characters that a number in a JSON body may have.", 40, 4_300),
     Setting("CASHBACK_RULES", 50, "Cashback rules that a store may have.", 2, 1_000),
     Setting("METHODS_PER_STORE", 100, "Redemption methods that a store may have, on or off.",
             1, 10_000),
@@ -219,7 +229,12 @@ class Settings:
     order_bytes: int
     header_bytes: int
     receive_seconds: int
+    send_seconds: int
+    connections: int
+    in_flight: int
+    stop_seconds: int
     json_depth: int
+    json_digits: int
     cashback_rules: int
     methods_per_store: int
     batch: int

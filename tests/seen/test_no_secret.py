@@ -13,21 +13,17 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-
 from nuqta.api.routes import TABLE
 from nuqta.engine.access.tokens import key_file
 from nuqta.engine.sealing.keys import seal_key_file
 from nuqta.seen.logs import JsonFormatter
-from nuqta.seen.spans import Spans
 from nuqta.web.routes import Route
 from tests.calls.callers import good
 from tests.calls.oauth import PASSWORD
 from tests.http.post import Hooks, webhook
-from tests.http.server import METRICS_TOKEN, Answer, House, open_house
+from tests.http.server import METRICS_TOKEN, Answer, House
 from tests.http.test_secrets import half_leaks, leaks
+from tests.seen.traced import open_traced
 
 TOKEN: Final = re.compile(r"nq[a-z]_[0-9A-Za-z_]{8,}")
 NAMED: Final = re.compile(
@@ -96,16 +92,14 @@ def spoiled(house: House, route: Route, headers: dict[str, str], body: object) -
 
 
 def test_no_secret_is_told(tmp_path: Path) -> None:
-    spans, written = InMemorySpanExporter(), Written()
-    provider = TracerProvider()
-    provider.add_span_processor(SimpleSpanProcessor(spans))
+    written = Written()
     logging.getLogger().addHandler(written)
     try:
-        with webhook() as hooks, open_house(
-            tmp_path, is_whole=False, delivery="webhook", delivery_webhook=hooks.url, log_reads=1,
+        with webhook() as hooks, open_traced(
+            tmp_path, delivery="webhook", delivery_webhook=hooks.url, log_reads=1,
             delivery_webhook_secret=SECRET, code_pause_seconds=0, codes_per_hour=1_000,
-            sign_in_tries=1_000, spans=Spans(provider.get_tracer("test")),
-        ) as house:  # fmt: skip
+            sign_in_tries=1_000,
+        ) as (house, kept):  # fmt: skip
             listener = Listener(house)
             for route in TABLE:
                 call, headers = good(house, route)
@@ -121,10 +115,10 @@ def test_no_secret_is_told(tmp_path: Path) -> None:
     told = {
         "log": "\n".join(written.lines),
         "figures": figures.body.decode(),
-        "spans": "\n".join(span.to_json() for span in spans.get_finished_spans()),
+        "spans": "\n".join(span.to_json() for span in kept.all),
     }
     assert len(written.lines) > listener.sent, "the log was on"
-    assert len(spans.get_finished_spans()) > len(TABLE)
+    assert len(kept.all) > len(TABLE)
     assert len(secrets) > 200, "the control: they were noticed as they went by"
     assert {one[:3] for one in secrets} >= {"nqp", "nqm", "nqc", "nqw", "nqf", "nqv", "nqs"}
     for where, text in told.items():

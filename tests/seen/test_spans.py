@@ -2,50 +2,26 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-
 from nuqta.api.points import PATH
-from nuqta.seen.spans import Spans
-from tests.http.server import House, open_house
-
-
-@contextmanager
-def traced(folder: Path, log_reads: int = 0) -> Iterator[tuple[House, InMemorySpanExporter]]:
-    """A house whose spans are kept."""
-    kept = InMemorySpanExporter()
-    provider = TracerProvider()
-    provider.add_span_processor(SimpleSpanProcessor(kept))
-    with open_house(folder, spans=Spans(provider.get_tracer("test")), log_reads=log_reads) as house:
-        house.settle()
-        kept.clear()
-        yield house, kept
-
-
-def named(kept: InMemorySpanExporter, start: str) -> list[ReadableSpan]:
-    """The spans whose names begin so."""
-    return [span for span in kept.get_finished_spans() if span.name.startswith(start)]
+from tests.seen.traced import open_traced
 
 
 def test_a_request_has_a_span_and_the_transaction_that_did_it_points_there(tmp_path: Path) -> None:
-    with traced(tmp_path) as (house, kept):
+    with open_traced(tmp_path) as (house, kept):
         world = house.world
         path = f"/v1/managers/store/customers/{world.badr.customer_id}/login"
         headers = {**house.manager(world.riyadh), "X-Request-Id": "r-1"}
         assert house.send("POST", path, headers).status == 200
         route = "/v1/managers/store/customers/{id}/login"
-        (span,) = named(kept, f"POST {route}")
+        (span,) = kept.named(f"POST {route}")
         assert dict(span.attributes or {}) == {
             "http.request.method": "POST", "http.route": route, "http.response.status_code": 200,
             "nuqta.request_id": "r-1", "nuqta.outcome": "done",
             "nuqta.store_id": world.riyadh.store_id, "nuqta.partner_id": world.partner,
         }  # fmt: skip
-        (done,) = named(kept, "door ")
+        (done,) = kept.named("door ")
         assert dict(done.attributes or {}) == {"nuqta.batch": 1}
         assert [link.context for link in done.links] == [span.context]
         assert span.start_time is not None
@@ -55,9 +31,9 @@ def test_a_request_has_a_span_and_the_transaction_that_did_it_points_there(tmp_p
 
 
 def test_a_refusal_is_named_and_what_was_asked_for_in_vain_is_not(tmp_path: Path) -> None:
-    with traced(tmp_path) as (house, kept):
+    with open_traced(tmp_path) as (house, kept):
         assert house.ask("GET", "/v1/managers/rules/aisha@shop.example").status == 404
-        (span,) = named(kept, "no route")
+        (span,) = kept.named("no route")
         found = dict(span.attributes or {})
         assert found["error.type"] == "ERROR_NOT_FOUND"
         assert "aisha" not in f"{span.name} {found}"
@@ -66,20 +42,20 @@ def test_a_refusal_is_named_and_what_was_asked_for_in_vain_is_not(tmp_path: Path
 def test_a_callers_own_trace_is_not_taken_over(tmp_path: Path) -> None:
     """Else anybody could have everything traced, and write into others' traces."""
     theirs = "4bf92f3577b34da6a3ce929d0e0e4736"
-    with traced(tmp_path) as (house, kept):
+    with open_traced(tmp_path) as (house, kept):
         house.ask("GET", "/healthz", {"traceparent": f"00-{theirs}-00f067aa0ba902b7-01"})
-        (span,) = named(kept, "GET /healthz")
+        (span,) = kept.named("GET /healthz")
         assert span.parent is None
         assert span.context is not None
         assert f"{span.context.trace_id:x}" != theirs
 
 
 def test_balances_are_sampled_with_the_log(tmp_path: Path) -> None:
-    with traced(tmp_path, log_reads=4) as (house, kept):
+    with open_traced(tmp_path, log_reads=4) as (house, kept):
         world, token = house.world, house.world.login(house.world.aisha)
         for _ in range(8):
             assert house.balance(world.aisha, token).status == 200
-        spans = named(kept, f"GET {PATH}")
+        spans = kept.named(f"GET {PATH}")
         assert len(spans) == 2
         for span in spans:
             assert span.parent is None

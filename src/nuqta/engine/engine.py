@@ -1,6 +1,7 @@
 """An open house: settings, vault, clock, keys and door, put together in one place."""
 
 import asyncio
+import errno
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -142,7 +143,21 @@ def make(settings: Settings, *, new_key: bool = False) -> Path:
         make_seal_key(path)
     read_keyring(settings.secret, path)
     read_signer(settings.seal_key, path)
+    _sync_folder(path.parent)
     return path
+
+
+def _sync_folder(folder: Path) -> None:
+    """A synced file has a name after a power cut only once its folder is synced as well, which
+    SQLite does for its log, but not for the database."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # a file system that knows no such thing
+            raise CannotStart(f"{folder} cannot be synced: {error.strerror}") from error
+    finally:
+        os.close(handle)
 
 
 def _make_file(path: Path) -> None:

@@ -92,6 +92,11 @@ SELECT dkey, customer_id, version, move, source, target, points, lot, hold, undo
        recorded_at, origin, key, order_key
 FROM transfers WHERE dkey = :dkey AND customer_id = :customer_id ORDER BY version;
 
+-- name: folded
+-- What the transfers of an account come to, by their two places.
+SELECT source, target, sum(points), count(*) FROM transfers
+WHERE dkey = :dkey AND customer_id = :customer_id GROUP BY source, target;
+
 -- name: transfers_of_order
 -- The transfers that an order brought about, by version.
 SELECT dkey, customer_id, version, move, source, target, points, lot, hold, undoes, effective_at,
