@@ -9,6 +9,7 @@ from nuqta.api import cart, customers, events, history, login, order_view, order
 from nuqta.api.described import pages
 from nuqta.api.oauth import authorize, sign_in, token
 from nuqta.api.rules import cashback, info, program, redemption
+from nuqta.api.seeing import health, metrics
 from nuqta.api.storefront import calls, session
 from nuqta.web.routes import Route
 
@@ -29,6 +30,8 @@ TABLE: Final[tuple[Route, ...]] = (
     *calls.ROUTES,
     *session.ROUTES,
     *pages.ROUTES,
+    *health.ROUTES,
+    *metrics.ROUTES,
     *authorize.ROUTES,
     *sign_in.ROUTES,
     *token.ROUTES,

@@ -59,3 +59,7 @@ ORDER BY expires_at, dkey, customer_id, lot LIMIT :limit;
 SELECT dkey, customer_id, number, kind, points, version, pending, available, held, owed, used, lot,
        expires_at, effective_at, recorded_at, origin, key, order_key
 FROM events WHERE dkey = :dkey AND customer_id = :customer_id ORDER BY number;
+
+-- name: count_unplaced
+-- store-wide: how many events, of any store, have no position yet, for whoever watches.
+SELECT count(*) FROM (SELECT 1 FROM events WHERE position = 0 LIMIT :limit);
