@@ -10,6 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from nuqta.ledger.instants import POINTS_MAX
+from tests.calls.cashback import rule_of
 from tests.http.server import House, Log, path_of, request
 from tests.orders.shop import CARTS, Shop, basic, plain, zid
 from tests.torture.serving.running import Told
@@ -53,6 +54,7 @@ class Desk:
         pair = self.shop.pair()
         self._source = {"Authorization": basic(pair.username, pair.password)}
         self._manager = self.shop.house.manager(world.riyadh)
+        self._rule_id = rule_of(self.shop.house)
         self._tokens: dict[int, str] = {}
 
     def meet(self, shopper: Shopper) -> None:
@@ -74,9 +76,9 @@ class Desk:
         """More is deducted than anybody has."""
         return self.adjust(shopper, key, -POINTS_MAX)
 
-    def order(self, shopper: Shopper, key: str, cart: str = "") -> Call:
-        """A plain order, of a cart where one is named."""
-        body = plain(self.shop, of=shopper)
+    def order(self, shopper: Shopper, key: str, cart: str = "", seconds: int = 0) -> Call:
+        """A plain order told `seconds` ago, of a cart where one is named; its number is the key."""
+        body = plain(self.shop, of=shopper, seconds=seconds)
         if cart:
             body |= {"cart_session_id": cart, "loyalty_redemption": "4.00"}
         path = f"/v1/managers/store/orders/{key}/loyalty"
@@ -114,6 +116,23 @@ class Desk:
         """A customer is handed over: the answer holds a new token."""
         path = f"/v1/managers/store/customers/{shopper.customer_id}/login"
         return self._managed("login", "POST", path, None, key, shopper)
+
+    def code(self, key: str, email: str) -> Call:
+        """A customer asks for a code."""
+        path = f"/v1/stores/{self.shop.store.store_id}/auth/login"
+        headers = self.shop.house.partner(self.shop.store)
+        return self._call("code", "POST", path, {"email": email}, key, headers)
+
+    def rule(self, key: str, points: int) -> Call:
+        """Orders earn so many points for each riyal."""
+        body = {"ruleId": self._rule_id, "config": {"money": 1, "points": points}}
+        path = f"{_PROGRAM}/points-collection/update"
+        return self._managed("rule", "POST", path, body, key)
+
+    def expiry(self, key: str, days: int) -> Call:
+        """What is earned lives for so long."""
+        path = f"{_PROGRAM}/points-expiration"
+        return self._managed("expiry", "POST", path, {"days": str(days)}, key)
 
     def balance(self, shopper: Shopper) -> bytes:
         """The customer reads the points; a read has no key."""
@@ -158,5 +177,5 @@ class Desk:
 
 
 def keyed(key: str) -> dict[str, str]:
-    """The header of a key."""
-    return {"Idempotency-Key": key}
+    """The header of a key; none for ""."""
+    return {"Idempotency-Key": key} if key else {}

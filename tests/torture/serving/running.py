@@ -11,10 +11,10 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 
@@ -26,7 +26,8 @@ from tests.tidy import ROOT
 LAUNCHER: Final = str(Path(__file__).with_name("launcher.py"))
 _QUICK: Final = {
     "NUQTA_RATE_LIMIT": "0", "NUQTA_WORKER_PAUSE_MS": "10", "NUQTA_WORKER_LEASE_SECONDS": "1",
-    "NUQTA_CODE_PAUSE_SECONDS": "0", "NUQTA_CODES_PER_HOUR": "1000",
+    "NUQTA_WEBHOOKS_PER_STORE": "1000", "NUQTA_METHODS_PER_STORE": "1000",
+    "NUQTA_HOLDS_PER_CUSTOMER": "1000",
 }  # fmt: skip
 """Whoever was killed leaves a lease behind: it is short."""
 
@@ -59,13 +60,14 @@ class Server:
         point: Point | None = None,
         script: str = LAUNCHER,
         arguments: Sequence[str] = (),
+        more: Sequence[str] = (),
     ) -> None:
         self.port = free_port()
         self.log = Path(settings.db).with_name("server.log")
         ours = {name: text for name, text in os.environ.items() if not name.startswith("NUQTA_")}
         path = os.pathsep.join([str(ROOT / "src"), str(ROOT)])
         environ = {**ours, **_QUICK, "PYTHONPATH": path, **(point.environ if point else {})}
-        serve = ("serve", "--port", str(self.port), "--workers", str(workers))
+        serve = ("serve", "--port", str(self.port), "--workers", str(workers), *more)
         with self.log.open("ab") as log:
             self.popen = subprocess.Popen(
                 [sys.executable, script, "--db", settings.db, *(arguments or serve)],
@@ -110,10 +112,14 @@ class Server:
 
 @contextmanager
 def serving(
-    settings: Settings, workers: int = 1, point: Point | None = None, script: str = LAUNCHER
+    settings: Settings,
+    workers: int = 1,
+    point: Point | None = None,
+    script: str = LAUNCHER,
+    more: Sequence[str] = (),
 ) -> Iterator[Server]:
-    """A server, killed in the end if it still runs."""
-    server = Server(settings, workers, point, script)
+    """A server with `more` options, killed in the end if it still runs."""
+    server = Server(settings, workers, point, script, more=more)
     try:
         yield server
     finally:
@@ -130,10 +136,16 @@ class Told(msgspec.Struct, frozen=True):
     is_replayed: bool = False
 
 
+class Listening(Protocol):
+    """Where a server listens."""
+
+    port: int
+
+
 class Line:
     """A client's connection to a server that may be killed at any moment; it is kept open."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Listening) -> None:
         self._server = server
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
@@ -148,7 +160,7 @@ class Line:
             await self.open()
             return await self._ask(data)
         except (OSError, asyncio.IncompleteReadError):
-            self.close()
+            await self.close()
             return None
 
     async def settled(self, data: bytes) -> Told | None:
@@ -171,14 +183,26 @@ class Line:
         headers = dict(line.lower().split(": ", 1) for line in head[1:-2])
         body = await reader.readexactly(int(headers.get("content-length", "0")))
         if headers.get("connection") == "close":
-            self.close()
+            await self.close()
         return Told(
             int(head[0].split(" ")[1]), body, headers.get("etag", ""),
             headers.get("idempotent-replayed") == "true",
         )  # fmt: skip
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Leave the server."""
         if self._streams is not None:
-            self._streams[1].transport.abort()
-            self._streams = None
+            writer, self._streams = self._streams[1], None
+            writer.transport.abort()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
+
+
+@asynccontextmanager
+async def lines(server: Listening, many: int) -> AsyncIterator[list[Line]]:
+    """So many connections to a server."""
+    found = [Line(server) for _ in range(many)]
+    try:
+        yield found
+    finally:
+        await asyncio.gather(*(line.close() for line in found))

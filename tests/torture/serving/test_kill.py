@@ -92,14 +92,14 @@ class Source:
                 if not await self._send(line, self.sent[-1]):
                     return
         finally:
-            line.close()
+            await line.close()
 
     async def send_all_again(self, server: Server) -> None:
         """Every call there ever was, in its order."""
         line = Line(server)
         for call in self.sent:
             assert await self._send(line, call), "the server is gone"
-        line.close()
+        await line.close()
 
     async def _send(self, line: Line, call: Call) -> bool:
         told = await line.settled(call.data)
