@@ -12,20 +12,25 @@ from nuqta.engine.clock import Clock
 from nuqta.engine.engine import Engine, database_path
 from nuqta.settings import Settings
 from nuqta.storage.sqlite import Transaction, Vault
-from nuqta.web.protocol import Protocol
 from tests.torture.serving.launcher import armed
 
 T = TypeVar("T")
 KEPT: Final = armed
+AT_ONCE: Final = 8
 
 
 class Eager(Vault):
-    """Each transaction is committed by the next one, when its callers have long been answered."""
+    """Several transactions are committed together, when the callers of most have been answered."""
+
+    waiting = 0
 
     def write(self, name: str, work: Callable[[Transaction], T]) -> T:
-        if self._writer.in_transaction:
+        if self.waiting == AT_ONCE:
             self._writer.execute("COMMIT")
-        self._writer.execute("BEGIN IMMEDIATE")
+            self.waiting = 0
+        if not self.waiting:
+            self._writer.execute("BEGIN IMMEDIATE")
+        self.waiting += 1
         return work(Transaction(self._writer))
 
 
@@ -33,11 +38,9 @@ def main() -> None:
     """Serve until killed: `--db PATH serve --port PORT --workers 1`."""
     named = dict(zip(sys.argv[1:], sys.argv[2:], strict=False))
     settings = Settings({"NUQTA_DB": named["--db"], "NUQTA_RATE_LIMIT": "0"})
-    Protocol.header_bytes = settings.header_bytes
-    Protocol.receive_seconds = settings.receive_seconds
     vault = Eager(database_path(settings.db), settings.lock_seconds)
     app = App(Engine(settings, vault, Clock()))
-    uvicorn.run(**{**wire(), "app": app, "port": int(named["--port"])})
+    uvicorn.run(**wire(settings, app), port=int(named["--port"]))
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ _MARKS: Final = {
     statement("replies.keep").text: "command",
     statement("orders.add_event").text: "command",
     statement("events.place").text: "publish",
+    statement("seals.add").text: "seal",
 }
 """What a transaction is, by what it writes; one that only books what fell due is a sweep."""
 _STEP: Final = re.compile(r"^\s*(CREATE|ALTER|DROP)\b", re.MULTILINE)
@@ -40,6 +41,8 @@ SERVING: Final = {
     "after the sweep's commit": 1,
     "before publishing": 20,
     "after publishing": 20,
+    "before sealing": 2,
+    "after sealing": 2,
     "in a checkpoint": 200,
     "at the end of a checkpoint": 1,
 }
@@ -124,11 +127,11 @@ class Watched:
 
 _BEFORE: Final = {
     "command": "before the commit", "sweep": "before the sweep's commit",
-    "publish": "before publishing",
+    "publish": "before publishing", "seal": "before sealing",
 }  # fmt: skip
 _AFTER: Final = {
     "command": "after the commit", "sweep": "after the sweep's commit",
-    "publish": "after publishing",
+    "publish": "after publishing", "seal": "after sealing",
 }  # fmt: skip
 
 

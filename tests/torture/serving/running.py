@@ -26,8 +26,8 @@ from tests.tidy import ROOT
 LAUNCHER: Final = str(Path(__file__).with_name("launcher.py"))
 _QUICK: Final = {
     "NUQTA_RATE_LIMIT": "0", "NUQTA_WORKER_PAUSE_MS": "10", "NUQTA_WORKER_LEASE_SECONDS": "1",
-    "NUQTA_WEBHOOKS_PER_STORE": "1000", "NUQTA_METHODS_PER_STORE": "1000",
-    "NUQTA_HOLDS_PER_CUSTOMER": "1000",
+    "NUQTA_SEAL_SECONDS": "1", "NUQTA_WEBHOOKS_PER_STORE": "1000",
+    "NUQTA_METHODS_PER_STORE": "1000", "NUQTA_HOLDS_PER_CUSTOMER": "1000",
 }  # fmt: skip
 """Whoever was killed leaves a lease behind: it is short."""
 
