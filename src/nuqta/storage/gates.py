@@ -26,11 +26,17 @@ def check_file(path: Path) -> None:
     """SQLite's quick check, on its own connection. Raises CannotStart where it finds damage."""
     connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
     try:
+        check_pages(connection, path)
+    finally:
+        connection.close()
+
+
+def check_pages(connection: apsw.Connection, path: Path) -> None:
+    """The same on a connection that is open. Raises CannotStart where it finds damage."""
+    try:
         found = [row[0] for row in connection.execute("PRAGMA quick_check(5)")]
     except (apsw.CorruptError, apsw.NotADBError) as error:
         found = [str(error)]
-    finally:
-        connection.close()
     if found != ["ok"]:
         raise CannotStart(f"{path} is damaged: {'; '.join(map(str, found))}")
 

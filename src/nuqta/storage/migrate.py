@@ -5,6 +5,7 @@ leaves the schema before it.
 """
 
 import re
+from functools import cache
 from importlib.resources import files
 from typing import Final
 from zlib import crc32
@@ -30,6 +31,12 @@ def steps() -> list[tuple[int, str, str]]:
         if match is not None:
             found.append((int(match[1]), match[2], file.read_text(encoding="utf-8")))
     return sorted(found)
+
+
+@cache
+def newest() -> int:
+    """The schema that this program knows: the number of its last step."""
+    return len(steps())
 
 
 def migrate(connection: apsw.Connection, chain: list[tuple[int, str, str]] | None = None) -> int:
