@@ -21,6 +21,11 @@ class Setting(msgspec.Struct, frozen=True):
     most: int = 0
     pattern: str = ""
 
+    @property
+    def is_secret(self) -> bool:
+        """Whether the value is a secret, or an address that may hold one."""
+        return self.name.endswith(("SECRET", "TOKEN", "KEY")) or self.name in _WITH_SECRETS
+
     def read(self, text: str) -> int | str:
         """The value that the text gives. Raises ValueError, with a sentence, outside the limits."""
         if isinstance(self.default, int):
@@ -30,10 +35,12 @@ class Setting(msgspec.Struct, frozen=True):
                 raise ValueError(f"NUQTA_{self.name} takes {self.least} to {self.most}, not {text}")
             return int(text)
         if self.pattern and re.fullmatch(self.pattern, text) is None:
-            raise ValueError(f"NUQTA_{self.name} does not take {text!r}: {self.sentence}")
+            said = "what it was given" if self.is_secret else repr(text)
+            raise ValueError(f"NUQTA_{self.name} does not take {said}: {self.sentence}")
         return text
 
 
+_WITH_SECRETS: Final = ("SMTP_URL", "DELIVERY_WEBHOOK")
 PER_MINUTE_MAX: Final = 1_000_000
 """The largest limit of requests a minute, also of a partner's own."""
 
@@ -140,6 +147,12 @@ TABLE: Final = (
             " latest first.", 10, 100_000),
     Setting("REPLY_HOURS", 168, "Hours for which the answer to a call with an Idempotency-Key is"
             " kept for its repetition.", 1, 8_760),
+    Setting("SEAL_SECONDS", 30, "Seconds after which the worker seals what was booked meanwhile.",
+            1, 3_600),
+    Setting("SEAL_KEY", "", "The key that signs what was sealed, 64 hex digits; empty: the key file"
+            " beside the database, made by init.", pattern=r"|[0-9A-Fa-f]{64}"),
+    Setting("HEADS_FILE", "", "Where the signed heads are written outside the database, best on"
+            " another disk; empty: beside it."),
     Setting("LOCK_SECONDS", 10, "Seconds to wait for another process's write lock.", 1, 600),
     Setting("CHECK_MEBIBYTES", 64, "Size up to which the file is checked before a start after an"
             " unclean stop.", 0, 1_000_000),
@@ -154,8 +167,17 @@ TABLE: Final = (
             1, 1_000),
     Setting("CLOCK_JUMP_SECONDS", 300, "Seconds by which the wall clock may depart from the steady"
             " one, or lie behind the books.", 1, 86_400),
+    Setting("BACKUP_FOLDER", "", "The folder into which the worker copies the books, one folder for"
+            " each database; empty: it makes no copies."),
+    Setting("BACKUP_HOURS", 24, "Hours between two copies.", 1, 8_760),
+    Setting("BACKUP_KEEP", 14, "Copies that are kept in the folder; older ones are removed.",
+            1, 10_000),
     Setting("LOG_READS", 0, "One read in this many is logged, 0 logs none; refusals and writes"
             " always are.", 0, 1_000_000),
+    Setting("LOG_LINES_WAITING", 10_000, "Lines of the log that may wait for whoever takes them;"
+            " more are dropped and counted.", 1, 1_000_000),
+    Setting("METRICS_TOKEN", "", "The bearer token, 32 to 256 characters, with which /metrics may"
+            " be read; empty: there is no such page.", pattern=r"|[\x21-\x7e]{32,256}"),
 )  # fmt: skip
 
 
@@ -219,6 +241,9 @@ class Settings:
     queue: int
     history_lines: int
     reply_hours: int
+    seal_seconds: int
+    seal_key: str
+    heads_file: str
     lock_seconds: int
     check_mebibytes: int
     order_skew_seconds: int
@@ -227,7 +252,12 @@ class Settings:
     orders_refused: int
     holds_per_customer: int
     clock_jump_seconds: int
+    backup_folder: str
+    backup_hours: int
+    backup_keep: int
     log_reads: int
+    log_lines_waiting: int
+    metrics_token: str
 
     def __init__(self, environ: Mapping[str, str] | None = None) -> None:
         """Read the table from `environ`. Raises ValueError for a value outside its limits."""
