@@ -336,7 +336,7 @@ def open_house(folder: Path, *, is_whole: bool = True, **changes: int | str) -> 
 
     A test that breaks something on purpose says `is_whole=False`.
     """
-    settings: dict[str, int | str] = {"rate_limit": 0, **changes}
+    settings: dict[str, int | str] = {"rate_limit": 0, "failed_tries": 0, **changes}
     with (
         logging_all() as log,
         open_world(folder, None, is_audited=False, **settings) as world,

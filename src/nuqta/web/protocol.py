@@ -26,8 +26,9 @@ from nuqta.texts import ENGLISH
 from nuqta.web.guard import only
 from nuqta.web.replies import Headers, Reply, refused, request_id
 
-InFront: TypeAlias = Callable[[str, bytes, dict[bytes, bytes]], Reply | None]
-"""What an application may have as `in_front`: method, URL and headers in, a reply or None out."""
+InFront: TypeAlias = Callable[[str, bytes, dict[bytes, bytes], str], Reply | None]
+"""What an application may have as `in_front`: method, URL, headers and the address of the other end
+in, a reply or None out."""
 
 _SLICE: Final = 4_096
 """Bytes that are parsed in one turn of the loop: some dozen requests."""
@@ -221,7 +222,8 @@ class Protocol(HttpToolsProtocol):
         headers = only(self.headers)
         if not _OF_A_BODY.isdisjoint(headers):
             return False
-        reply = in_front(parser.get_method().decode("ascii"), self.url, headers)
+        client = self.client[0] if self.client else ""
+        reply = in_front(parser.get_method().decode("ascii"), self.url, headers, client)
         if reply is None:
             return False
         self._is_answered = True

@@ -168,9 +168,10 @@ def verify_code(
     `call_key` is the call's Idempotency-Key, as `open_session` takes it.
     """
     dkey, key, kept = _kept(tx, keyring, store_id, address)
+    digest = keyring.digest_of("code", store_id, code)
     if kept is None or kept.tries_left <= 0 or kept.ends_at <= now:
         return refusals.CODE_INVALID
-    is_right = compare_digest(kept.code, keyring.digest_of("code", store_id, code))
+    is_right = compare_digest(kept.code, digest)
     is_served = is_right and kept.customer_id != _NOBODY
     tx.run(_SPEND_TRY, dkey=dkey, address=key, tries_left=0 if is_served else kept.tries_left - 1)
     if not is_served:
