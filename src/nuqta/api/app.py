@@ -116,7 +116,7 @@ class App:
         @framework.on_start
         async def start(_: Application) -> None:
             self._courier.start()
-            self._look_at_keys()
+            self._look()
             if self._on_ready is not None:
                 self._on_ready()
 
@@ -129,10 +129,12 @@ class App:
 
         return framework
 
-    def _look_at_keys(self) -> None:
-        """Again and again: tokens under a key that was dropped end in every worker."""
+    def _look(self) -> None:
+        """Again and again, for what a person did elsewhere: tokens under a key that was dropped end
+        in every worker, and a clock that was accepted tells the time also where nobody writes."""
         self._engine.keyring.look()
-        self._next_look = asyncio.get_running_loop().call_later(_LOOK_S, self._look_at_keys)
+        self._engine.door.look_at_clock()
+        self._next_look = asyncio.get_running_loop().call_later(_LOOK_S, self._look)
 
     def _handler(self, route: Route) -> Any:
         pattern = pattern_of(route.path)
