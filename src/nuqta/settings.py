@@ -125,7 +125,17 @@ TABLE: Final = (
     Setting("HEADER_BYTES", 32_768, "Bytes of a request's line and headers.", 2_048, 2**20),
     Setting("RECEIVE_SECONDS", 30, "Seconds in which a request must have come, line to body.",
             1, 3_600),
+    Setting("SEND_SECONDS", 30, "Seconds for which an answer waits for a caller that does not read"
+            " it; then the connection is cut.", 1, 3_600),
+    Setting("CONNECTIONS", 10_000, "Connections that a server process keeps open; more are answered"
+            " 503 and closed. Each needs an open file.", 10, 1_000_000),
+    Setting("IN_FLIGHT", 2_000, "Requests that a server process has begun and not answered; more"
+            " are answered 503 at once. Balances count only where they take the long way.",
+            1, 1_000_000),
+    Setting("STOP_SECONDS", 10, "Seconds in which a server that is told to stop answers what it has"
+            " begun; the rest is answered 503, and its keys settle it.", 1, 3_600),
     Setting("JSON_DEPTH", 32, "Levels to which a JSON body may be nested.", 2, 500),
+    Setting("JSON_DIGITS", 4_300, "Characters that a number in a JSON body may have.", 40, 4_300),
     Setting("CASHBACK_RULES", 50, "Cashback rules that a store may have.", 2, 1_000),
     Setting("METHODS_PER_STORE", 100, "Redemption methods that a store may have, on or off.",
             1, 10_000),
@@ -136,6 +146,12 @@ TABLE: Final = (
             " latest first.", 10, 100_000),
     Setting("REPLY_HOURS", 168, "Hours for which the answer to a call with an Idempotency-Key is"
             " kept for its repetition.", 1, 8_760),
+    Setting("SEAL_SECONDS", 30, "Seconds after which the worker seals what was booked meanwhile.",
+            1, 3_600),
+    Setting("SEAL_KEY", "", "The key that signs what was sealed, 64 hex digits; empty: the key file"
+            " beside the database, made by init.", pattern=r"|[0-9A-Fa-f]{64}"),
+    Setting("HEADS_FILE", "", "Where the signed heads are written outside the database, best on"
+            " another disk; empty: beside it."),
     Setting("LOCK_SECONDS", 10, "Seconds to wait for another process's write lock.", 1, 600),
     Setting("CHECK_MEBIBYTES", 64, "Size up to which the file is checked before a start after an"
             " unclean stop.", 0, 1_000_000),
@@ -150,6 +166,11 @@ TABLE: Final = (
             1, 1_000),
     Setting("CLOCK_JUMP_SECONDS", 300, "Seconds by which the wall clock may depart from the steady"
             " one, or lie behind the books.", 1, 86_400),
+    Setting("BACKUP_FOLDER", "", "The folder into which the worker copies the books, one folder for"
+            " each database; empty: it makes no copies."),
+    Setting("BACKUP_HOURS", 24, "Hours between two copies.", 1, 8_760),
+    Setting("BACKUP_KEEP", 14, "Copies that are kept in the folder; older ones are removed.",
+            1, 10_000),
     Setting("LOG_READS", 0, "One read in this many is logged, 0 logs none; refusals and writes"
             " always are.", 0, 1_000_000),
 )  # fmt: skip
@@ -206,13 +227,21 @@ class Settings:
     order_bytes: int
     header_bytes: int
     receive_seconds: int
+    send_seconds: int
+    connections: int
+    in_flight: int
+    stop_seconds: int
     json_depth: int
+    json_digits: int
     cashback_rules: int
     methods_per_store: int
     batch: int
     queue: int
     history_lines: int
     reply_hours: int
+    seal_seconds: int
+    seal_key: str
+    heads_file: str
     lock_seconds: int
     check_mebibytes: int
     order_skew_seconds: int
@@ -221,6 +250,9 @@ class Settings:
     orders_refused: int
     holds_per_customer: int
     clock_jump_seconds: int
+    backup_folder: str
+    backup_hours: int
+    backup_keep: int
     log_reads: int
 
     def __init__(self, environ: Mapping[str, str] | None = None) -> None:

@@ -130,9 +130,12 @@ def test_it_answers_and_ends_when_told(present: World, workers: str) -> None:
         assert probe.connect_ex(("127.0.0.1", port)) != 0
 
 
-def test_a_request_under_way_is_answered_after_the_door_is_shut(present: World) -> None:
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_request_under_way_is_answered_after_the_door_is_shut(
+    present: World, workers: str
+) -> None:
     port = free_port()
-    with process(present, "--port", str(port)) as server:
+    with process(present, "--port", str(port), "--workers", workers) as server:
         server.wait_for(port)
         house = House(present, port, Log())
         with under_way(house) as wire:

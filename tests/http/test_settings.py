@@ -83,7 +83,7 @@ def test_a_text_is_of_its_form(row: Setting) -> None:
 def test_control_every_row_is_tested() -> None:
     assert {row.name for row in PATTERNS} == set(RIGHT_TEXTS) == set(WRONG_TEXTS)
     free = {row.name for row in TABLE} - {row.name for row in (*NUMBERS, *PATTERNS)}
-    assert free == {"DB", "SECRET", "DELIVERY_WEBHOOK_SECRET"}
+    assert free == {"DB", "SECRET", "DELIVERY_WEBHOOK_SECRET", "BACKUP_FOLDER"}
 
 
 def test_other_names_in_the_environment_are_not_ours() -> None:

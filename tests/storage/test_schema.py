@@ -187,6 +187,6 @@ def test_a_clock_behind_the_books(tmp_path: Path, seconds_back: int, opens: bool
         return
     with pytest.raises(CannotStart, match=f"{seconds_back} seconds behind the books"):
         open_engine(settings_in(tmp_path), time.clock())
-    with open_engine(settings_in(tmp_path), time.clock(), whatever_the_clock=True) as engine:
+    with open_engine(settings_in(tmp_path), time.clock(), past_gates=True) as engine:
         engine.door.write_now("accept", lambda tx: accept_clock(tx, time.wall))
     open_engine(settings_in(tmp_path), time.clock()).close()

@@ -10,6 +10,7 @@ import pytest
 
 from nuqta.engine.clock import ClockMoved
 from nuqta.engine.engine import Engine, open_engine
+from nuqta.engine.reading.audit import audit
 from nuqta.ledger.instants import DAY_US, SECOND_US
 from nuqta.settings import Settings
 from nuqta.storage.sqlite import Transaction
@@ -51,6 +52,22 @@ def holder(world: World) -> str | None:
     return rows[0][0] if rows else None
 
 
+def reached(world: World) -> int:
+    """How many events are noted as delivered, over all shards."""
+    rows = world.engine.vault.reader().rows_of("SELECT sum(position) FROM deliveries", ())
+    return int(rows[0][0] or 0)
+
+
+def test_it_seals_what_was_booked(quick: World, receiver: Receiver) -> None:
+    """One round seals; the event that a later round tells says that it is over."""
+    subscribe(quick, receiver.url)
+    quick.adjust(quick.aisha, 10)
+    with working(quick.engine):
+        receiver.wait_until(lambda: bool(receiver.told))
+    report = audit(quick.engine, in_full=True)
+    assert (report.sealed, report.unsealed) == (1, 0)
+
+
 def test_it_books_and_tells_until_it_is_stopped(quick: World, receiver: Receiver) -> None:
     subscribe(quick, receiver.url)
     quick.earn(quick.aisha, 10, mature_days=1)
@@ -80,7 +97,8 @@ def test_of_two_workers_one_works(quick: World, receiver: Receiver) -> None:
         shoppers = [quick.customer(quick.riyadh, number, "Some") for number in range(10, 20)]
         for shopper in shoppers:
             quick.earn(shopper, 1)
-        receiver.wait_until(lambda: len(receiver.told) == 10)
+        # Noted, and not only told: what is under way as a worker stops is told again.
+        receiver.wait_until(lambda: reached(quick) == 10)
         before = holder(quick)
         first.stop()
         for shopper in shoppers:

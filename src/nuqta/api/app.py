@@ -66,6 +66,7 @@ _log = logging.getLogger("nuqta.app")
 STOREFRONT: Final = "/api/v1/"
 """Where a shop's own pages call, and cookies and CORS have a part."""
 _LOOK_S: Final = 1
+_LONG_BODY: Final = 65_536
 _PACED_LENGTH = 254  # an address has no more
 _CONTENT: Final = (b"content-type", b"content-length")
 _KEY = re.compile(rf"[\x21-\x7e]{{1,{KEY_LENGTH_MAX}}}")
@@ -244,7 +245,7 @@ class App:
         raw = await self._received(request, route)
         if isinstance(raw, Refusal):
             return raw
-        body = decoded(raw, headers.get(b"content-type"), self._engine.settings.json_depth)
+        body = await self._decoded(raw, headers.get(b"content-type"))
         asked = Request(
             self._engine, self._courier, self._paces, caller, shopper, path, {}, in_language,
             headers=headers, raw=raw, route=route, key=_key(route, headers),
@@ -267,6 +268,13 @@ class App:
         if asked.key is not None and _KEY.fullmatch(asked.key) is None:
             return asked.invalid("Idempotency-Key", _NO_KEY)
         return await route.handler(replace(asked, body=body, query=query))
+
+    async def _decoded(self, raw: bytes, content_type: bytes | None) -> dict[str, Any] | Refusal:
+        """What a body says; a long one is read beside the loop, which has others to answer."""
+        depth, digits = self._engine.settings.json_depth, self._engine.settings.json_digits
+        if len(raw) <= _LONG_BODY:
+            return decoded(raw, content_type, depth, digits)
+        return await self._engine.beside(decoded, raw, content_type, depth, digits)
 
     def _who(
         self,

@@ -101,9 +101,12 @@ async def unreadable(request: Request, refusal: Refusal) -> Refusal:
 
 
 def _source(request: Request) -> str:
-    """Where an order comes from; a plain one's number stands nowhere but in its path."""
+    """Where an order comes from; a plain one's number stands nowhere but in its path. NUL, which no
+    number has and not every database keeps in a text, is shown by its symbol."""
     number = request.path.get("order_id")
-    return _ZID if number is None else f"plain:{number}"[:_SOURCE_LENGTH_MAX]
+    if number is None:
+        return _ZID
+    return f"plain:{number}"[:_SOURCE_LENGTH_MAX].replace("\0", "\N{SYMBOL FOR NULL}")
 
 
 async def _taken_in(

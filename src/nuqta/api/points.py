@@ -96,7 +96,7 @@ class PointsRoute:
         await send({"type": "http.response.body", "body": body})
 
     def in_front(
-        self, method: str, url: bytes, headers: dict[bytes, bytes], client: str
+        self, method: str, url: bytes, headers: dict[bytes, bytes], client: str = ""
     ) -> Reply | None:
         """The answer to a plain request for the balance; None for all that is another's to judge.
 

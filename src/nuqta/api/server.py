@@ -5,21 +5,22 @@ import fcntl
 import logging
 import multiprocessing
 import os
+import resource
 import shutil
 import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from ipaddress import ip_address
 from pathlib import Path
 from tempfile import TemporaryDirectory, gettempdir
 from typing import Any, Final
 
 import uvicorn
-from uvicorn.supervisors import Multiprocess
 
 from nuqta.api.app import App
+from nuqta.api.serving import Server, Workers
 from nuqta.engine.access.tokens import key_file
 from nuqta.engine.engine import database_path, open_engine
 from nuqta.settings import Settings
@@ -31,15 +32,18 @@ from nuqta.web.protocol import Protocol
 _FOLDER: Final = "nuqta-paces-"
 _PACES: Final = "_NUQTA_PACES"
 """Names, in the environment of a worker, the folder in which all count; no setting of anybody's."""
+_FILES: Final = 200
+"""Open files beside connections: the books with a reader for each thread, logs, deliveries."""
 _log = logging.getLogger("nuqta.server")
 
 
-def make_app() -> App:
-    """The application of one worker process, on the settings in its environment."""
+def make_worker() -> Server:
+    """The server of one worker process, on the settings in its environment. Raises CannotStart."""
     settings = Settings(os.environ)
-    _prepare(settings)
+    _prepare()
     threading.Thread(target=_end_with_supervisor, daemon=True).start()
-    return App(open_engine(settings), shared=limiters(settings, Path(os.environ[_PACES])))
+    app = App(open_engine(settings), shared=limiters(settings, Path(os.environ[_PACES])))
+    return Server(uvicorn.Config(**wire(settings, app)))
 
 
 def _end_with_supervisor() -> None:
@@ -62,7 +66,7 @@ def serve(
     `on_ready` is called once what is sent to the port will be answered.
     """
     _check_delivery(settings, host)
-    _prepare(settings)
+    _prepare()
     path = database_path(settings.db)
     _check_what_was_left(path, settings.check_mebibytes)
     with open_engine(settings) as engine:  # every gate is tried before the port is taken
@@ -70,19 +74,17 @@ def serve(
     key = key_file(path)
     if not settings.secret and key.stat().st_mode & 0o077:
         _log.warning("%s can be read by others: it should have mode 0600", key)
-    config = uvicorn.Config(**wire(), workers=workers)
     listener = _bind(host, port)
     if workers == 1:
-        config.app = App(open_engine(settings), on_ready)
-        uvicorn.Server(config).run(sockets=[listener])
+        app = App(open_engine(settings), on_ready)
+        Server(uvicorn.Config(**wire(settings, app))).run(sockets=[listener])
         return
     os.environ["NUQTA_DB"] = str(path.absolute())
-    config.app, config.factory = "nuqta.api.server:make_app", True
     with _shared_paces(settings) as folder:
         os.environ[_PACES] = str(folder)
         if on_ready is not None:
             on_ready()  # the port is open, and whatever comes before the workers waits for them
-        Multiprocess(config, [listener]).run()
+        Workers(workers, listener, make_worker, settings.stop_seconds).run()
 
 
 @contextmanager
@@ -164,20 +166,44 @@ def _check_or_stop(path: Path) -> None:
         os._exit(70)
 
 
-def _prepare(settings: Settings) -> None:
-    """What a server process is before it has an application: its log, its wire's bounds."""
+def _prepare() -> None:
+    """What a server process is before it has an application: its log."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs addresses, which hold secrets
     logging.getLogger("oauthlib").setLevel(logging.WARNING)  # and this one tokens
-    Protocol.header_bytes = settings.header_bytes
-    Protocol.receive_seconds = settings.receive_seconds
 
 
-def wire() -> dict[str, Any]:
+def _protocol(settings: Settings) -> type[Protocol]:
+    """The wire, bounded by the settings and by how many files this system lets us open."""
+    protocol = Protocol.bounded_by(settings)
+    room = _room(settings.connections)
+    if room < settings.connections:
+        _log.warning(
+            "this system lets a process open %d files: NUQTA_CONNECTIONS is %d here, not %d"
+            " (ulimit -n, LimitNOFILE)", room + _FILES, room, settings.connections,
+        )  # fmt: skip
+        protocol.connections_max = room
+    return protocol
+
+
+def _room(connections: int) -> int:
+    """For how many connections this process may open files, after asking for as many as wanted."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = connections + _FILES
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return connections
+    allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    with suppress(OSError, ValueError):  # macOS has a limit that it does not tell
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+        soft = allowed
+    return max(1, soft - _FILES)
+
+
+def wire(settings: Settings, app: Any = None) -> dict[str, Any]:
     """What uvicorn is told: the same for every worker, and for whoever measures against it."""
     return {
-        "app": None,
-        "http": Protocol,
+        "app": app,
+        "http": _protocol(settings),
         "ws": "none",
         "loop": "uvloop",
         "lifespan": "on",
@@ -187,7 +213,7 @@ def wire() -> dict[str, Any]:
         "date_header": False,
         "log_config": None,
         "log_level": "warning",
-        "timeout_graceful_shutdown": 10,
+        "timeout_graceful_shutdown": settings.stop_seconds,
     }
 
 

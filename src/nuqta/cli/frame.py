@@ -88,7 +88,7 @@ class Frame:
             raise Misused("--db takes the path of a database")
         return settings
 
-    def open(self, *, whatever_the_clock: bool = False) -> "Engine":
+    def open(self, *, past_gates: bool = False) -> "Engine":
         """The books, open. Raises CannotStart."""
         import logging
 
@@ -99,7 +99,7 @@ class Frame:
         log = logging.getLogger("nuqta")
         if not log.handlers:
             log.addHandler(logging.NullHandler())
-        return open_engine(self.settings(), whatever_the_clock=whatever_the_clock)
+        return open_engine(self.settings(), past_gates=past_gates)
 
     def answer(self, value: object, lines: Iterable[str | Mapping[str, object]]) -> None:
         """Show the value as JSON, or lines for people: sentences, and mappings in two columns."""

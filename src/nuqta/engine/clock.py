@@ -43,11 +43,12 @@ class Clock:
         self.wall = wall
         self._steady = steady
         self._jump_us = jump_seconds * SECOND_US
-        self.accept()
+        self._believed_at: Instant = wall()
+        self._offset = self._believed_at - steady()
 
     def now(self) -> Instant:
-        """What time it is: by the wall clock, or, where it has moved and nobody has accepted that, by
-        what has passed since it was believed."""
+        """What time it is: by the wall clock, or, where it has moved and nobody has accepted that,
+        by what has passed since it was believed."""
         wall = self.wall()
         # Within a second of an instant that was believed there is nothing to ask the other clock,
         # which doubled what a read pays for the time.

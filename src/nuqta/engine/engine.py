@@ -1,6 +1,7 @@
 """An open house: settings, vault, clock, keys and door, put together in one place."""
 
 import asyncio
+import errno
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
 from nuqta.engine.access.tokens import Keyring, key_file, make_key_file, read_keyring
 from nuqta.engine.clock import Clock
 from nuqta.engine.door import Door, booked_at
+from nuqta.engine.sealing.heads import check_heads, has_heads, heads_file
 from nuqta.ledger.instants import SECOND_US
 from nuqta.settings import Settings
 from nuqta.storage.faults import CannotStart
@@ -20,6 +22,7 @@ from nuqta.storage.statements import statement
 
 if TYPE_CHECKING:
     from nuqta.engine.access.passwords import Passwords
+    from nuqta.engine.sealing.seals import Sealer
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -53,6 +56,13 @@ class Engine:
         from nuqta.engine.access.passwords import Passwords
 
         return Passwords(self.settings.password_checks, self.settings.password_checks_waiting)
+
+    @cached_property
+    def sealer(self) -> "Sealer":
+        """Who seals these books. Raises CannotStart where the key that signs is gone."""
+        from nuqta.engine.sealing.seals import Sealer
+
+        return Sealer(self)
 
     @cached_property
     def _readers(self) -> ThreadPoolExecutor:
@@ -98,17 +108,27 @@ def database_path(db: str) -> Path:
 def make(settings: Settings, *, new_key: bool = False) -> Path:
     """Make the database and its key where they are missing, and migrate it where it is old.
 
-    A key that is missing while there are tokens under it was lost, and making another would end
-    them all in silence: that is done only for `new_key`. Returns the database's path.
-    Raises CannotStart.
+    A key that is missing while there are tokens under it, or heads signed by it, was lost. Making
+    another would end all tokens in silence, or let anybody sign: that is done only for `new_key`.
+    Returns the database's path. Raises CannotStart.
     """
+    from nuqta.engine.sealing.keys import make_seal_key, read_signer, seal_key_file
+
     path = database_path(settings.db)
     _make_file(path)
     vault = _vault(settings, path)
     try:
         is_lost = not settings.secret and not key_file(path).exists() and _has_tokens(vault)
+        has_lost_seal = (
+            not settings.seal_key and not seal_key_file(path).exists() and has_heads(vault.reader())
+        )
     finally:
         vault.close()
+    if has_lost_seal and not new_key:
+        raise CannotStart(
+            f"the books are sealed under a key that is gone: put {seal_key_file(path)} back, or set"
+            " NUQTA_SEAL_KEY; `nuqta init --new-key` seals under a new one from now on"
+        )
     if is_lost and not new_key:
         raise CannotStart(
             f"there are tokens under a key that is gone: put {key_file(path)} back, or set"
@@ -116,8 +136,25 @@ def make(settings: Settings, *, new_key: bool = False) -> Path:
         )
     if not settings.secret:
         make_key_file(path)
+    if not settings.seal_key:
+        make_seal_key(path)
     read_keyring(settings.secret, path)
+    read_signer(settings.seal_key, path)
+    _sync_folder(path.parent)
     return path
+
+
+def _sync_folder(folder: Path) -> None:
+    """A synced file has a name after a power cut only once its folder is synced as well, which
+    SQLite does for its log, but not for the database."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # a file system that knows no such thing
+            raise CannotStart(f"{folder} cannot be synced: {error.strerror}") from error
+    finally:
+        os.close(handle)
 
 
 def _make_file(path: Path) -> None:
@@ -135,9 +172,12 @@ def _has_tokens(vault: Vault) -> bool:
 
 
 def open_engine(
-    settings: Settings, clock: Clock | None = None, *, whatever_the_clock: bool = False
+    settings: Settings, clock: Clock | None = None, *, past_gates: bool = False
 ) -> Engine:
-    """Open the database that the settings name. Raises CannotStart, also where there is none."""
+    """Open the database that the settings name. Raises CannotStart, also where there is none.
+
+    `past_gates` opens books whose clock or whose heads are wrong: to look at them, or to accept it.
+    """
     path = database_path(settings.db)
     if path.is_dir():
         raise CannotStart(f"{path.absolute()} is a folder, not a database")
@@ -148,14 +188,23 @@ def open_engine(
         )
     clock = clock or Clock(settings.clock_jump_seconds)
     vault = _vault(settings, path)
+    if not past_gates:
+        try:
+            _check_clock(vault, clock, settings)
+            check_heads(vault.reader(), heads_file(settings.heads_file, path))
+        except CannotStart:
+            vault.close()
+            raise
+    return Engine(settings, vault, clock)
+
+
+def _check_clock(vault: Vault, clock: Clock, settings: Settings) -> None:
     behind = booked_at(vault.reader()) - clock.now()
-    if behind > settings.clock_jump_seconds * SECOND_US and not whatever_the_clock:
-        vault.close()
+    if behind > settings.clock_jump_seconds * SECOND_US:
         raise CannotStart(
             f"the clock is {behind // SECOND_US} seconds behind the books: set it right, or, if it"
             " is right, run `nuqta clock accept`"
         )
-    return Engine(settings, vault, clock)
 
 
 def _vault(settings: Settings, path: Path) -> Vault:

@@ -7,6 +7,7 @@ leaves the schema before it.
 import re
 from importlib.resources import files
 from typing import Final
+from zlib import crc32
 
 import apsw
 
@@ -14,6 +15,11 @@ from nuqta.storage.faults import CannotStart
 
 APPLICATION_ID: Final = 0x6E757174
 """`nuqt`: marks a file as nuqta's, so that no other program's database is ever migrated."""
+_NAMED: Final = re.compile(r"CREATE (?:UNIQUE )?(?:TABLE|INDEX) (\w+)|RENAME TO (\w+)")
+_SEAL: Final = (
+    "INSERT INTO meta (name, value) VALUES ('schema_crc', ?1)"
+    " ON CONFLICT (name) DO UPDATE SET value = excluded.value"
+)
 
 
 def steps() -> list[tuple[int, str, str]]:
@@ -43,12 +49,31 @@ def migrate(connection: apsw.Connection, chain: list[tuple[int, str, str]] | Non
             connection.execute(sql)
             connection.pragma("application_id", APPLICATION_ID)
             connection.pragma("user_version", number)
+            connection.execute(_SEAL, (schema_crc(connection, chain),))
             connection.execute("COMMIT")
             done += 1
         finally:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
     return done
+
+
+def schema_crc(connection: apsw.Connection, chain: list[tuple[int, str, str]]) -> int:
+    """A checksum of the tables and indexes that the steps name. Others may have tables here too."""
+    ours = {name for _, _, sql in chain for names in _NAMED.findall(sql) for name in names}
+    # Read as bytes: a flipped bit may have made a text none.
+    found = connection.execute(
+        "SELECT CAST(name AS BLOB), CAST(type || tbl_name || sql AS BLOB) FROM sqlite_schema"
+        " WHERE sql <> '' ORDER BY type, name"
+    )
+    return crc32(repr([row for row in found if row[0].decode(errors="replace") in ours]).encode())
+
+
+def is_whole(connection: apsw.Connection) -> bool:
+    """Whether tables and indexes are what the last step made of them: a bit that flips in a
+    column's name passes SQLite's checks. A schema that an older program made is believed."""
+    kept = connection.execute("SELECT value FROM meta WHERE name = 'schema_crc'").fetchall()
+    return kept in ([], [(schema_crc(connection, steps()),)])
 
 
 def _version(connection: apsw.Connection, newest: int) -> int:

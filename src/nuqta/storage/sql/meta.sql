@@ -33,3 +33,8 @@ SELECT
         SELECT max(ends_at) AS at FROM partner_tokens WHERE created_at < :at
         UNION ALL SELECT max(ends_at) FROM oauth_refresh_tokens WHERE created_at < :at
         UNION ALL SELECT max(ends_at_latest) FROM sessions WHERE created_at < :at));
+
+-- name: adds_up
+-- store-wide: how many accounts, the sum of their versions, and how many transfers there are.
+SELECT (SELECT count(*) FROM accounts), (SELECT coalesce(sum(version), 0) FROM accounts),
+       (SELECT count(*) FROM transfers);
