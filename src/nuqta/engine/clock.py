@@ -11,7 +11,7 @@ Source: design, storage ("SQLite").
 import time
 from collections.abc import Callable
 
-from nuqta.ledger.instants import SECOND_US, Instant
+from nuqta.ledger.instants import NEVER, SECOND_US, Instant
 from nuqta.storage.faults import StorageFault
 
 # Counts the time that a suspended machine sleeps, as the wall clock does.
@@ -67,4 +67,7 @@ class Clock:
 
     def has_moved(self) -> bool:
         """Whether the wall clock has departed from the steady one by more than the setting."""
-        return abs(self.wall() - self._steady() - self._offset) > self._jump_us
+        has_moved = abs(self.wall() - self._steady() - self._offset) > self._jump_us
+        if has_moved:  # also where it stands, so that nothing else shows it
+            self._believed_at = NEVER
+        return has_moved
