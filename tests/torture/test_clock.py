@@ -300,7 +300,9 @@ def test_over_http(campaign: Campaign, tmp_path: Path) -> None:
             renew(world)
             counter.token = world.login(world.aisha)
             world.earn(world.aisha, 100, expire_days=random.choice((1, 30, 4_000)))
-            assert counter.hold(f"cart{counter.new_key()}").status == 200
+            held = counter.hold(f"cart{counter.new_key()}")
+            # After a way back an account is ahead of the clock: what expires soon has by then.
+            assert held.code in ("", "ERROR_NOT_ENOUGH_POINTS", "ERROR_TOO_MANY_HOLDS")
             watch.believe()
             watch.look()
             version, before = counter.version(), counter.read()
