@@ -21,6 +21,11 @@ class Setting(msgspec.Struct, frozen=True):
     most: int = 0
     pattern: str = ""
 
+    @property
+    def is_secret(self) -> bool:
+        """Whether the value is a secret, or an address that may hold one."""
+        return self.name.endswith(("SECRET", "TOKEN", "KEY")) or self.name in _WITH_SECRETS
+
     def read(self, text: str) -> int | str:
         """The value that the text gives. Raises ValueError, with a sentence, outside the limits."""
         if isinstance(self.default, int):
@@ -30,10 +35,12 @@ class Setting(msgspec.Struct, frozen=True):
                 raise ValueError(f"NUQTA_{self.name} takes {self.least} to {self.most}, not {text}")
             return int(text)
         if self.pattern and re.fullmatch(self.pattern, text) is None:
-            raise ValueError(f"NUQTA_{self.name} does not take {text!r}: {self.sentence}")
+            said = "what it was given" if self.is_secret else repr(text)
+            raise ValueError(f"NUQTA_{self.name} does not take {said}: {self.sentence}")
         return text
 
 
+_WITH_SECRETS: Final = ("SMTP_URL", "DELIVERY_WEBHOOK")
 PER_MINUTE_MAX: Final = 1_000_000
 """The largest limit of requests a minute, also of a partner's own."""
 
@@ -173,6 +180,10 @@ TABLE: Final = (
             1, 10_000),
     Setting("LOG_READS", 0, "One read in this many is logged, 0 logs none; refusals and writes"
             " always are.", 0, 1_000_000),
+    Setting("LOG_LINES_WAITING", 10_000, "Lines of the log that may wait for whoever takes them;"
+            " more are dropped and counted.", 1, 1_000_000),
+    Setting("METRICS_TOKEN", "", "The bearer token, 32 to 256 characters, with which /metrics may"
+            " be read; empty: there is no such page.", pattern=r"|[\x21-\x7e]{32,256}"),
 )  # fmt: skip
 
 
@@ -254,6 +265,8 @@ class Settings:
     backup_hours: int
     backup_keep: int
     log_reads: int
+    log_lines_waiting: int
+    metrics_token: str
 
     def __init__(self, environ: Mapping[str, str] | None = None) -> None:
         """Read the table from `environ`. Raises ValueError for a value outside its limits."""

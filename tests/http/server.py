@@ -25,6 +25,7 @@ from nuqta.api.points import PATH
 from nuqta.api.serving import Server
 from nuqta.engine.engine import Engine
 from nuqta.engine.stores import Store
+from nuqta.seen.spans import Spans
 from tests.world import Shopper, World, open_world
 
 Header = tuple[str, str]
@@ -32,6 +33,7 @@ Headers = Mapping[str, str] | Sequence[Header]
 
 PATIENCE_S: Final = 15
 """After so long without a byte a test fails; nothing is ever waited for otherwise."""
+METRICS_TOKEN: Final = "known-to-prometheus-alone-0123456789"
 SNAPSHOTS: Final = Path(__file__).with_name("snapshots")
 
 
@@ -275,9 +277,9 @@ def request(method: str, path: str, headers: Headers = (), body: bytes | None = 
 
 
 @contextmanager
-def serving(engine: Engine) -> Iterator[int]:
+def serving(engine: Engine, spans: Spans | None = None) -> Iterator[int]:
     """A server on the engine; the port. The engine is closed as the server ends."""
-    one = Server(uvicorn.Config(**server.wire(engine.settings, App(engine))))
+    one = Server(uvicorn.Config(**server.wire(engine.settings, App(engine, spans=spans))))
     listener = socket.create_server(("127.0.0.1", 0), backlog=512)
     port = int(listener.getsockname()[1])
     thread = threading.Thread(target=one.run, args=([listener],), name="nuqta-http")
@@ -313,7 +315,9 @@ def open_house(folder: Path, *, is_whole: bool = True, **changes: int | str) -> 
 
     A test that breaks something on purpose says `is_whole=False`.
     """
-    settings: dict[str, int | str] = {"rate_limit": 0, "failed_tries": 0, **changes}
+    settings: dict[str, int | str] = {
+        "rate_limit": 0, "failed_tries": 0, "metrics_token": METRICS_TOKEN, **changes,
+    }  # fmt: skip
     with (
         logging_all() as log,
         open_world(folder, None, is_audited=False, **settings) as world,

@@ -153,10 +153,11 @@ def test_the_file_of_the_books_holds_no_token(house: House) -> None:
 def test_the_level_of_others_is_set_before_they_log() -> None:
     """httpx logs addresses, and a gateway's address may hold its secret."""
     from nuqta.api.server import _prepare
+    from nuqta.settings import Settings
 
     before = logging.getLogger("httpx").level
     try:
-        _prepare()
+        _prepare(Settings())
         assert logging.getLogger("httpx").getEffectiveLevel() >= logging.WARNING
     finally:
         logging.getLogger("httpx").setLevel(before)

@@ -7,6 +7,7 @@ import asyncio
 import logging
 import re
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import Any, Final, cast
 
 from blacksheep import Application, Content, Response
@@ -21,6 +22,9 @@ from nuqta.api.routes import TABLE
 from nuqta.engine.engine import Engine
 from nuqta.engine.replies import Kept
 from nuqta.refusals import Refusal
+from nuqta.seen import logs
+from nuqta.seen.requests import RequestMeters
+from nuqta.seen.spans import Spans
 from nuqta.storage.faults import StorageFault
 from nuqta.texts import arabic, english
 from nuqta.web.bodies import decoded, queried
@@ -38,7 +42,7 @@ from nuqta.web.guard import (
     only,
 )
 from nuqta.web.limiter import Limiters, limiters
-from nuqta.web.log import RequestLog
+from nuqta.web.log import REPLAYED, RequestLog, Seen, attributes
 from nuqta.web.negotiation import accepts_json, language
 from nuqta.web.origins import Pairs, cors, preflight, store_at
 from nuqta.web.replies import (
@@ -74,22 +78,30 @@ _NO_KEY: Final = english("A key has 1 to 255 plain characters.")
 
 
 class App:
-    """The ASGI application of one server process, on an open engine. It counts its callers' pace
-    for itself, unless it is given the limiters that it shares with others."""
+    """The ASGI application of one server process, on an open engine. It counts its callers' pace,
+    and what is for /metrics, for itself, unless it is given what it shares with others."""
 
     def __init__(
         self,
         engine: Engine,
         on_ready: Callable[[], None] | None = None,
         shared: Limiters | None = None,
+        meters: RequestMeters | None = None,
+        spans: Spans | None = None,
     ) -> None:
         self._on_ready = on_ready
         settings = engine.settings
         self._paces = shared or limiters(settings)
         self._engine = engine
-        self._log = RequestLog(settings.log_reads)
+        self._spans = spans or Spans()
+        if self._spans.is_on:
+            engine.door.spans = self._spans
+        self.log = RequestLog(settings.log_reads, meters or request_meters(), self._spans)
+        writer = logs.lines()
+        if writer is not None:
+            writer.on_drop = self.log.meters.dropped
         self._guard = Guard(engine, self._paces)
-        self._points = PointsRoute(engine, self._paces, self._log)
+        self._points = PointsRoute(engine, self._paces, self.log)
         self.in_front = self._points.in_front
         self._courier = Courier(settings)
         self._next_look: asyncio.TimerHandle | None = None
@@ -127,6 +139,7 @@ class App:
                 self._next_look.cancel()
             await self._courier.stop()
             self._engine.close()
+            logs.flush()
 
         return framework
 
@@ -155,25 +168,45 @@ class App:
         rid = request_id(headers.get(b"x-request-id"))
         in_language = language(headers.get(b"accept-language"))
         counted = Counted()
-        try:
-            reply = await self._reply(request, route, headers, in_language, rid, counted)
-        except StorageFault as fault:
-            _log.error("request %s: %s", rid.decode(), fault)
-            reply = refused(refusals.SERVICE_UNAVAILABLE, in_language, rid)
-        except MessageAborted:  # the caller went away in the middle of its body
-            reply = refused(refusals.BAD_REQUEST, in_language, rid)
-        except Exception:
-            _log.exception("request %s failed", rid.decode())
-            reply = refused(refusals.SERVER_ERROR, in_language, rid)
-        status, head, body = reply
         path = route.path if route else request.url.path.decode("latin-1")
+        seen = Seen(rid, request.method, path, route.path if route else "")
+        with self._spans.around(f"{route.method} {path}" if route else "no route") as span:
+            reply = await self._safely(request, route, headers, in_language, seen, counted)
+            if span is not None:
+                span.set_attributes(attributes(seen, reply[0]))
+        status, head, body = reply
         if path.startswith(STOREFRONT):
             head = [*head, *self._cors(headers)]
-        self._log.write(rid, request.method, path, status)
+        self.log.told(seen, status)
         kinds = [value for name, value in head if name == b"content-type"]
         content = [(name, value) for name, value in head if name not in _CONTENT]
         content += counted.headers
         return Response(status, content, Content(kinds[0], body) if kinds else None)
+
+    async def _safely(
+        self,
+        request: HttpRequest,
+        route: Route | None,
+        headers: dict[bytes, bytes],
+        in_language: str,
+        seen: Seen,
+        counted: Counted,
+    ) -> Reply:
+        """The answer, whatever happens: a fault becomes one here."""
+        rid = seen.request
+        try:
+            return await self._reply(request, route, headers, in_language, seen, counted)
+        except StorageFault as fault:
+            _log.error("request %s: %s", rid.decode(), fault)
+            seen.failed(refusals.SERVICE_UNAVAILABLE, fault)
+            return refused(refusals.SERVICE_UNAVAILABLE, in_language, rid)
+        except MessageAborted:  # the caller went away in the middle of its body
+            seen.refused(refusals.BAD_REQUEST)
+            return refused(refusals.BAD_REQUEST, in_language, rid)
+        except Exception as fault:
+            _log.exception("request %s failed", rid.decode())
+            seen.failed(refusals.SERVER_ERROR, fault)
+            return refused(refusals.SERVER_ERROR, in_language, rid)
 
     def _is_browsers(self, request: HttpRequest, headers: dict[bytes, bytes]) -> bool:
         """Whether a browser asks, before it asks, for what a shop's own pages call."""
@@ -195,9 +228,10 @@ class App:
         route: Route | None,
         headers: dict[bytes, bytes],
         in_language: str,
-        rid: bytes,
+        seen: Seen,
         counted: Counted,
     ) -> Reply:
+        rid = seen.request
         if route is None:
             allow = allowed(TABLE, request.url.path.decode("latin-1"))
             if request.method in allow.split(", "):  # the path only looks like a route's: %2F
@@ -205,10 +239,12 @@ class App:
             if request.method == "OPTIONS" and allow and self._is_browsers(request, headers):
                 return 204, [*preflight(allow), NOSNIFF, (b"x-request-id", rid)], b""
             refusal = refusals.METHOD_NOT_ALLOWED if allow else refusals.NOT_FOUND
+            seen.refused(refusal)
             return refused(refusal, in_language, rid, allow=allow)
-        outcome = await self._outcome(request, route, headers, in_language, counted)
+        outcome = await self._outcome(request, route, headers, in_language, seen, counted)
         match outcome:
             case Kept():
+                seen.outcome = REPLAYED
                 return replayed(outcome, rid)
             case Page():
                 head = [*outcome.headers, NOSNIFF, (b"x-request-id", rid)]
@@ -217,10 +253,13 @@ class App:
                 return outcome.status, head, outcome.body
             case TooMany():
                 refusal, wait_s = refusals.TOO_MANY_REQUESTS, outcome.wait_s
+                seen.refused(refusal)
                 return refused(refusal, in_language, rid, retry_after_s=wait_s)
             case Invalid():
+                seen.refused(outcome.refusal)
                 return refused(outcome.refusal, in_language, rid, fields=outcome.fields)
             case Refusal():
+                seen.refused(outcome)
                 challenge = BASIC if route.who == "source" else BEARER
                 return refused(outcome, in_language, rid, challenge=challenge)
             case _:
@@ -232,14 +271,18 @@ class App:
         route: Route,
         headers: dict[bytes, bytes],
         in_language: str,
+        seen: Seen,
         counted: Counted,
     ) -> Outcome | TooMany:
         """What becomes of a request for a known route: guard, negotiation, body, pace, handler."""
         path = {name: value or "" for name, value in (request.route_values or {}).items()}
+        seen.store = path.get("store", "")
         caller, shopper = self._who(route, headers, path, request, counted)
         if not isinstance(caller, Caller):
             proxy_header = self._engine.settings.proxy_header
             return judged(self._paces, caller, headers, _client(request), proxy_header)
+        seen.store, seen.partner = caller.store_id, caller.partner_id or 0
+        seen.customer = shopper.customer_id if shopper else 0
         if route.who != "page" and not accepts_json(headers.get(b"accept")):
             return refusals.NOT_ACCEPTABLE
         raw = await self._received(request, route)
@@ -250,6 +293,7 @@ class App:
             self._engine, self._courier, self._paces, caller, shopper, path, {}, in_language,
             headers=headers, raw=raw, route=route, key=_key(route, headers),
             address=address_of(headers, _client(request), self._engine.settings.proxy_header),
+            meters=self.log.meters,
         )  # fmt: skip
         if isinstance(body, Refusal):
             return body if route.unreadable is None else await route.unreadable(asked, body)
@@ -320,6 +364,13 @@ class App:
             if len(body) > most:
                 return refusals.BODY_TOO_LARGE
         return bytes(body)
+
+
+def request_meters(folder: Path | None = None) -> RequestMeters:
+    """What is counted of the routes of the table, here or with others in a folder. Raises
+    OSError."""
+    routes = tuple((route.method, route.path) for route in TABLE)
+    return RequestMeters(routes, tuple(row.code for row in refusals.ALL), folder)
 
 
 def _client(request: HttpRequest) -> str:

@@ -82,6 +82,8 @@ async def hand_over(request: Request) -> Outcome:
         return refusals.CUSTOMER_NOT_FOUND
 
     def work(tx: Transaction) -> Outcome:
+        if customers.find(tx, caller.store_id, customer.customer_id) is None:
+            return refusals.CUSTOMER_NOT_FOUND  # erased a moment ago
         session = sessions.open_session(
             tx, engine.keyring, engine.settings, caller.store_id, customer.customer_id,
             engine.clock.now(), caller.origin, request.key,

@@ -10,6 +10,7 @@ Source: contract, decisions, section 1; design, performance.
 import logging
 import re
 from collections.abc import Awaitable, Callable, MutableMapping
+from time import perf_counter_ns
 from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
@@ -38,7 +39,7 @@ from nuqta.web.guard import (
     token,
 )
 from nuqta.web.limiter import Limiters
-from nuqta.web.log import RequestLog
+from nuqta.web.log import RequestLog, Seen
 from nuqta.web.negotiation import accepts_json, language
 from nuqta.web.replies import JSON, NOSNIFF, VARY, Headers, Message, Reply, refused, request_id
 from nuqta.web.routes import Outcome, Request, Route
@@ -85,8 +86,12 @@ class PointsRoute:
         self._paces = paces
         self._limiter = paces.shoppers
         self._log = log
+        self._count = log.tally("GET", PATH).add
         self._uses = Uses(engine)
-        self._paced: Headers = ()  # of the request in hand: nothing here waits for anything
+        # Of the request in hand: nothing here waits for anything.
+        self._paced: Headers = ()
+        self._partner = self._store = self._customer = 0
+        self._refusal: Refusal | None = None
 
     async def __call__(self, scope: Scope, store: str, send: Send) -> None:
         """Answer one request for the balance in `store`, whatever its method."""
@@ -112,22 +117,42 @@ class PointsRoute:
     ) -> Reply:
         """The answer to one request of the other end's address, as it leaves; logged. Never
         raises."""
+        began_ns = perf_counter_ns()
         rid = request_id(headers.get(b"x-request-id"))
         self._paced = ()
+        self._partner = 0
+        fault: Exception | None = None
         try:
             status, head, body = self.reply(method, store, headers, client, rid)
-        except StorageFault as fault:
+        except StorageFault as trouble:
+            fault = trouble
             _log.error("request %s: %s", rid.decode(), fault)
             status, head, body = self._refused(refusals.SERVICE_UNAVAILABLE, headers, rid)
-        except Exception:
+        except Exception as trouble:
+            fault = trouble
             _log.exception("request %s failed", rid.decode())
             status, head, body = self._refused(refusals.SERVER_ERROR, headers, rid)
         head += self._paced
-        if status >= 400:
-            self._log.write(rid, method, PATH, status, store=store[:64])
-        else:
-            self._log.read(rid, method, PATH, status, store=store)
+        took_ns = perf_counter_ns() - began_ns
+        self._count(status, took_ns)
+        if status >= 400 or self._log.is_sampled():
+            self._tell(Seen(rid, method, PATH, PATH), store, status, fault, took_ns)
         return status, head, b"" if method == "HEAD" else body
+
+    def _tell(
+        self, seen: Seen, store: str, status: int, fault: Exception | None, took_ns: int
+    ) -> None:
+        """Log what is to be logged; the partner and the store are known once they were judged."""
+        seen.partner = self._partner
+        seen.store = self._store if self._partner else store[:64]
+        if status < 400:
+            seen.customer = self._customer
+        elif self._refusal is not None and fault is not None:
+            seen.failed(self._refusal, fault)
+        elif self._refusal is not None:
+            seen.refused(self._refusal)
+        self._log.write(seen, status, took_ns)
+        self._log.balance_span(seen, status, took_ns)
 
     def reply(
         self, method: str, store: str, headers: dict[bytes, bytes], client: str, rid: bytes
@@ -159,6 +184,7 @@ class PointsRoute:
         refusal = check_partner(sent, partner_id, ends_at, known_id, scopes, SCOPE, now)
         if refusal is not None:
             return refusal
+        self._partner, self._store = partner_id, known_id
         if not self._limiter.is_off:
             pace = self._limiter.count(shopper_key(partner_id, known_id, digest), own)
             if pace is not None:
@@ -170,6 +196,7 @@ class PointsRoute:
             return refusal
         if not accepts_json(headers.get(b"accept")):
             return refusals.NOT_ACCEPTABLE
+        self._customer = customer_id
         if now - used_at > HOUR_US:
             self._uses.note(dkey, digest, used_at, now)
         account = account_from(row[8:])
@@ -196,6 +223,7 @@ class PointsRoute:
     def _refused(
         self, refusal: Refusal, headers: dict[bytes, bytes], rid: bytes, wait_s: int = 0
     ) -> Reply:
+        self._refusal = refusal
         in_language = language(headers.get(b"accept-language"))
         allow = METHODS if refusal is refusals.METHOD_NOT_ALLOWED else ""
         return refused(refusal, in_language, rid, retry_after_s=wait_s, allow=allow)

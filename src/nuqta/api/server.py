@@ -19,10 +19,13 @@ from typing import Any, Final
 
 import uvicorn
 
-from nuqta.api.app import App
+from nuqta.api.app import App, request_meters
 from nuqta.api.serving import Server, Workers
 from nuqta.engine.access.tokens import key_file
 from nuqta.engine.engine import database_path, open_engine
+from nuqta.seen import logs
+from nuqta.seen.door import DoorMeters
+from nuqta.seen.meters import prepare
 from nuqta.settings import Settings
 from nuqta.storage.faults import CannotStart
 from nuqta.storage.gates import check_file, was_left_open
@@ -40,9 +43,11 @@ _log = logging.getLogger("nuqta.server")
 def make_worker() -> Server:
     """The server of one worker process, on the settings in its environment. Raises CannotStart."""
     settings = Settings(os.environ)
-    _prepare()
+    _prepare(settings)
     threading.Thread(target=_end_with_supervisor, daemon=True).start()
-    app = App(open_engine(settings), shared=limiters(settings, Path(os.environ[_PACES])))
+    folder = Path(os.environ[_PACES])
+    engine = open_engine(settings, meters=DoorMeters(folder))
+    app = App(engine, shared=limiters(settings, folder), meters=request_meters(folder))
     return Server(uvicorn.Config(**wire(settings, app)))
 
 
@@ -66,7 +71,7 @@ def serve(
     `on_ready` is called once what is sent to the port will be answered.
     """
     _check_delivery(settings, host)
-    _prepare()
+    _prepare(settings)
     path = database_path(settings.db)
     _check_what_was_left(path, settings.check_mebibytes)
     with open_engine(settings) as engine:  # every gate is tried before the port is taken
@@ -81,6 +86,7 @@ def serve(
         return
     os.environ["NUQTA_DB"] = str(path.absolute())
     with _shared_paces(settings) as folder:
+        _make_room_to_count(folder, workers)
         os.environ[_PACES] = str(folder)
         if on_ready is not None:
             on_ready()  # the port is open, and whatever comes before the workers waits for them
@@ -133,6 +139,15 @@ def _remove_left_folders() -> None:
                     shutil.rmtree(folder)
 
 
+def _make_room_to_count(folder: Path, workers: int) -> None:
+    """The files in which each worker counts what is for /metrics. Raises CannotStart."""
+    try:
+        for sheet in (DoorMeters().sheet, request_meters().sheet):
+            prepare(sheet, folder, workers)
+    except OSError as error:
+        raise CannotStart(f"there is no room to count in {folder}: {error.strerror}") from error
+
+
 def _check_delivery(settings: Settings, host: str) -> None:
     kind = settings.delivery
     if kind == "log" and not settings.delivery_log_force and not _is_loopback(host):
@@ -162,15 +177,13 @@ def _check_or_stop(path: Path) -> None:
     try:
         check_file(path)
     except CannotStart as damage:
-        _log.critical("nuqta stops: %s", damage)
+        logs.last_words(f"nuqta stops: {damage}")
         os._exit(70)
 
 
-def _prepare() -> None:
+def _prepare(settings: Settings) -> None:
     """What a server process is before it has an application: its log."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
-    logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs addresses, which hold secrets
-    logging.getLogger("oauthlib").setLevel(logging.WARNING)  # and this one tokens
+    logs.begin(settings.log_lines_waiting)
 
 
 def _protocol(settings: Settings) -> type[Protocol]:

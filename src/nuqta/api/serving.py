@@ -22,6 +22,7 @@ from typing import Final, cast
 
 import uvicorn
 
+from nuqta.seen import logs
 from nuqta.storage.faults import CannotStart
 from nuqta.web.protocol import Protocol
 
@@ -190,6 +191,7 @@ def _work(make: Callable[[], Server], listener: socket.socket) -> None:
         make().run(sockets=[listener])
     except CannotStart as error:
         _log.critical("%s", error)
+        logs.flush()
         os._exit(_CANNOT_START)
     except KeyboardInterrupt:  # Ctrl+C goes to all of them; it has ended as it should
         return

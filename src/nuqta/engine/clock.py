@@ -21,6 +21,8 @@ _STEADY = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 class ClockMoved(StorageFault):
     """The wall clock departed from the steady one; nothing is booked until it is accepted."""
 
+    kind = "clock_moved"
+
 
 def _wall_us() -> int:
     return time.time_ns() // 1000

@@ -15,6 +15,7 @@ from nuqta.engine.clock import Clock
 from nuqta.engine.door import Door, booked_at
 from nuqta.engine.sealing.heads import check_heads, has_heads, heads_file
 from nuqta.ledger.instants import SECOND_US
+from nuqta.seen.door import DoorMeters
 from nuqta.settings import Settings
 from nuqta.storage.faults import CannotStart
 from nuqta.storage.sqlite import Vault, open_vault
@@ -37,11 +38,13 @@ _SCHEMES: Final = ("sqlite:///", "sqlite://")
 class Engine:
     """What every face works with. Made by `open_engine`, closed by `close` or a `with` block."""
 
-    def __init__(self, settings: Settings, vault: Vault, clock: Clock) -> None:
+    def __init__(
+        self, settings: Settings, vault: Vault, clock: Clock, meters: DoorMeters | None = None
+    ) -> None:
         self.settings = settings
         self.vault = vault
         self.clock = clock
-        self.door = Door(vault, clock, settings.batch, settings.queue)
+        self.door = Door(vault, clock, settings.batch, settings.queue, meters)
 
     @cached_property
     def keyring(self) -> Keyring:
@@ -172,9 +175,14 @@ def _has_tokens(vault: Vault) -> bool:
 
 
 def open_engine(
-    settings: Settings, clock: Clock | None = None, *, past_gates: bool = False
+    settings: Settings,
+    clock: Clock | None = None,
+    *,
+    past_gates: bool = False,
+    meters: DoorMeters | None = None,
 ) -> Engine:
-    """Open the database that the settings name. Raises CannotStart, also where there is none.
+    """Open the database that the settings name. What its door does is counted in `meters`, or for
+    itself. Raises CannotStart, also where there is none.
 
     `past_gates` opens books whose clock or whose heads are wrong: to look at them, or to accept it.
     """
@@ -195,7 +203,7 @@ def open_engine(
         except CannotStart:
             vault.close()
             raise
-    return Engine(settings, vault, clock)
+    return Engine(settings, vault, clock, meters)
 
 
 def _check_clock(vault: Vault, clock: Clock, settings: Settings) -> None:

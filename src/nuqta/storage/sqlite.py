@@ -18,6 +18,7 @@ from typing import Any, Final, NoReturn, Protocol, TypeVar, cast
 
 import apsw
 
+from nuqta.seen.logs import last_words
 from nuqta.storage.faults import Busy, CannotStart, Damaged, Full, StorageFault, Unknown
 from nuqta.storage.gates import check_engine
 from nuqta.storage.migrate import migrate
@@ -131,6 +132,8 @@ class Vault:
         self.fold_pages = FOLD_PAGES
         self._lock_ms = lock_seconds * 1000
         self._waits_since = 0.0
+        self.commit_ns = 0
+        """What the last COMMIT took: the log was written and synced."""
         self._writer = self._connect(apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE)
         self._file = _identity(path)
         self._readers = threading.local()
@@ -182,6 +185,7 @@ class Vault:
         return result
 
     def _commit(self, name: str) -> None:
+        began = time.perf_counter_ns()
         try:
             self._writer.execute("COMMIT")
         except (apsw.BusyError, apsw.FullError):
@@ -190,6 +194,7 @@ class Vault:
             self._heed(error, name)
             self._roll_back()
             raise Unknown(f"the fate of the commit is not known: {error}", name) from error
+        self.commit_ns = time.perf_counter_ns() - began
 
     def _fold(self, connection: apsw.Connection, schema: str, pages: int) -> int:
         """After each commit: bring a long log into the file. SQLite does the same by itself, but
@@ -220,6 +225,22 @@ class Vault:
             return False
         time.sleep(random.uniform(0, _NAP_S))
         return True
+
+    def compact(self) -> bool:
+        """Write the whole file anew, without what was deleted, and empty the log: what stood in
+        free space is gone. Writers wait meanwhile, readers do not. Whether the log could be
+        emptied: it cannot where somebody reads for long. Raises StorageFault.
+        """
+        connection = self._connect(apsw.SQLITE_OPEN_READWRITE)
+        try:
+            connection.set_busy_timeout(self._lock_ms)  # the other handler is the writer's own
+            connection.execute("VACUUM")
+            busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()[0]
+        except _TROUBLE as error:
+            raise _fault_of(error, "compact") from error
+        finally:
+            connection.close()
+        return not busy
 
     def close(self) -> None:
         """Close every connection; the last one out folds the log into the file, if the disk lets
@@ -303,5 +324,5 @@ def _stop(path: Path, last_line: str) -> NoReturn:
     which writes the log again, can know what is there."""
     if not leave_mark(path):
         last_line += "; restart the machine before nuqta"
-    os.write(2, f"nuqta stops: {last_line}\n".encode())
+    last_words(f"nuqta stops: {last_line}")
     os._exit(70)

@@ -30,6 +30,7 @@ from nuqta.refusals import Refusal
 from nuqta.settings import Settings
 from nuqta.texts import ENGLISH
 from nuqta.web.guard import only
+from nuqta.web.log import RequestLog
 from nuqta.web.negotiation import language
 from nuqta.web.replies import Headers, Reply, refused, request_id
 
@@ -97,6 +98,7 @@ class Protocol(HttpToolsProtocol):
         self._has_begun = False
         self._piece_bytes = 0
         self._in_front: InFront | None = getattr(self.app, "in_front", None)
+        self._log: RequestLog | None = getattr(self.app, "log", None)
         self._is_answered = False
         self._idle_timer: TimerHandle | None = None
         self._idle_from: float | None = None
@@ -113,6 +115,7 @@ class Protocol(HttpToolsProtocol):
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         """A connection begins; one too many ends with a word."""
         super().connection_made(transport)
+        self._count_connections()
         self.flow = _Flow(transport, self._has_to_wait)
         if len(self.connections) > self.connections_max:
             self._refuse(refusals.SERVICE_UNAVAILABLE)
@@ -322,6 +325,11 @@ class Protocol(HttpToolsProtocol):
             self._under_way.disconnected = True
             self._under_way.message_event.set()
         super().connection_lost(exc)
+        self._count_connections()
+
+    def _count_connections(self) -> None:
+        if self._log is not None:
+            self._log.meters.connected(len(self.connections))
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._under_way = cycle
@@ -371,7 +379,10 @@ class Protocol(HttpToolsProtocol):
 
     def _refuse(self, refusal: Refusal) -> None:
         """Answer in the envelope, behind the answers to what came before, and close."""
-        status, headers, body = refused(refusal, ENGLISH, request_id(None))
+        rid = request_id(None)
+        status, headers, body = refused(refusal, ENGLISH, rid)
+        if self._log is not None:
+            self._log.broken(refusal, rid)
         self._unparsed = b""
         self._last_words = _as_bytes(status, [*headers, _CLOSE], body)
         if self._in_body and self.pipeline:

@@ -38,3 +38,8 @@ SELECT
 -- store-wide: how many accounts, the sum of their versions, and how many transfers there are.
 SELECT (SELECT count(*) FROM accounts), (SELECT coalesce(sum(version), 0) FROM accounts),
        (SELECT count(*) FROM transfers);
+
+-- name: count_up
+-- One more of what is counted.
+INSERT INTO meta (name, value) VALUES (:name, 1)
+ON CONFLICT (name) DO UPDATE SET value = meta.value + 1;
