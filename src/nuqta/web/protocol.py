@@ -34,8 +34,9 @@ from nuqta.web.log import RequestLog
 from nuqta.web.negotiation import language
 from nuqta.web.replies import Headers, Reply, refused, request_id
 
-InFront: TypeAlias = Callable[[str, bytes, dict[bytes, bytes]], Reply | None]
-"""What an application may have as `in_front`: method, URL and headers in, a reply or None out."""
+InFront: TypeAlias = Callable[[str, bytes, dict[bytes, bytes], str], Reply | None]
+"""What an application may have as `in_front`: method, URL, headers and the address of the other end
+in, a reply or None out."""
 
 _Message: TypeAlias = MutableMapping[str, Any]
 _SLICE: Final = 4_096
@@ -257,7 +258,8 @@ class Protocol(HttpToolsProtocol):
         headers = only(self.headers)
         if not _OF_A_BODY.isdisjoint(headers):
             return False
-        reply = in_front(parser.get_method().decode("ascii"), self.url, headers)
+        client = self.client[0] if self.client else ""
+        reply = in_front(parser.get_method().decode("ascii"), self.url, headers, client)
         if reply is None:
             return False
         self._is_answered = True
