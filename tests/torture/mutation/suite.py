@@ -25,7 +25,8 @@ ARGUMENTS: Final = (
     "-q", "--disable-plugin-autoload", "-p", "no:cacheprovider",
     "-p", "_hypothesis_pytestplugin", "--hypothesis-seed=0",
     "-W", "ignore::pytest.PytestAssertRewriteWarning",
-    "--capture=sys", "-o", "tmp_path_retention_policy=none", "-k", "not control and not sqlite and not 720 and not shuffled",
+    "--capture=sys", "-o", "tmp_path_retention_policy=none",
+    "-k", "not control and not sqlite and not 720 and not shuffled",
     "tests/ledger", "tests/engine/test_door.py", "tests/engine/test_writer.py",
     "tests/storage/test_books.py",
 )  # fmt: skip
