@@ -271,6 +271,11 @@ class World:
         """What the audit says of a store, or of all."""
         return audit(self.engine, None if store is None else store.store_id)
 
+    def proof(self) -> Report:
+        """What the audit says in full, once everything is sealed."""
+        self.engine.sealer.all()
+        return audit(self.engine, in_full=True)
+
 
 def settings_in(folder: Path, **changes: int | str) -> Settings:
     """Settings for a database in the folder; `changes` name rows of the table in lower case."""
@@ -282,7 +287,8 @@ def settings_in(folder: Path, **changes: int | str) -> Settings:
 def open_world(
     folder: Path, time: Time | None = None, *, is_audited: bool = True, **changes: int | str
 ) -> Iterator[World]:
-    """A world of one's own, for tests that need settings of their own; audited as it ends.
+    """A world of one's own, for tests that need settings of their own. As it ends it is sealed, and
+    audited in full.
 
     A test that damages the books on purpose says `is_audited=False`.
     """
@@ -293,7 +299,7 @@ def open_world(
         world = World(engine, time)
         yield world
         if is_audited:
-            report = world.audit()
+            report = world.proof()
             assert report.ok, report.violations
 
 

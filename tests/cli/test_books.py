@@ -19,15 +19,15 @@ from tests.cli.terminal import Terminal, run
 def test_init_may_be_run_again(tmp_path: Path) -> None:
     shop = Terminal(tmp_path / "books.db")
     first = shop.value("init")
-    assert list(first) == ["db", "schema", "key"]
+    assert list(first) == ["db", "schema", "key", "seal_key"]
     assert (first["db"], first["key"]) == (shop.db, shop.db + ".key")
     key = (tmp_path / "books.db.key").read_text()
     shop.store = str(shop.value("store", "create", "--name", "x")["id"])
     assert shop.value("init") == first
     assert (tmp_path / "books.db.key").read_text() == key
     assert shop.value("program", "show", "--store", shop.store)["on"] is True
-    block = shop.run("init").out.splitlines()[1:4]
-    assert [line.split()[0] for line in block] == ["db", "schema", "key"]
+    block = shop.run("init").out.splitlines()[1:5]
+    assert [line.split()[0] for line in block] == ["db", "schema", "key", "seal"]
 
 
 def test_a_lost_key_is_made_anew_only_when_told(tmp_path: Path) -> None:
@@ -63,7 +63,7 @@ def adjusted_by_another_clock(shop: Terminal, days: int, life_days: int = 1) -> 
     """7 points added to customer 1 so many days from now; they live for `life_days`."""
     clock = Clock(wall=lambda: time.time_ns() // 1000 + days * DAY_US)
     settings = Settings({"NUQTA_DB": shop.db})
-    with open_engine(settings, clock, whatever_the_clock=True) as engine:
+    with open_engine(settings, clock, past_gates=True) as engine:
         wish = Adjust(
             dkey=dkey_of(int(shop.store), 1), customer_id=1, origin="system", key="a test",
             points=7, expires_at=clock.now() + life_days * DAY_US,

@@ -352,7 +352,7 @@ def test_nothing_is_booked_under_a_clock_that_jumped(world: World) -> None:
         with pytest.raises(ClockMoved):
             world.login(world.aisha)
     assert world.balance(world.aisha).version == 1
-    with open_engine(world.engine.settings, world.time.clock(), whatever_the_clock=True) as person:
+    with open_engine(world.engine.settings, world.time.clock(), past_gates=True) as person:
         person.door.write_now("accept", lambda tx: accept_clock(tx, world.time.wall))
     assert world.spend(world.aisha, 1).refusal is None
     world.time.jump(301)

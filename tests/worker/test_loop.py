@@ -10,11 +10,12 @@ import pytest
 
 from nuqta.engine.clock import ClockMoved
 from nuqta.engine.engine import Engine, open_engine
+from nuqta.engine.reading.audit import audit
 from nuqta.ledger.instants import DAY_US, SECOND_US
 from nuqta.settings import Settings
 from nuqta.storage.sqlite import Transaction
 from nuqta.worker.expiring import remind
-from nuqta.worker.loop import Lease, Worker, beside
+from nuqta.worker.loop import Lease, Worker, beside, settle_due
 from nuqta.worker.sweep import settle
 from tests.http.server import PATIENCE_S, logging_all
 from tests.worker.receiver import Receiver
@@ -51,6 +52,22 @@ def holder(world: World) -> str | None:
     return rows[0][0] if rows else None
 
 
+def reached(world: World) -> int:
+    """How many events are noted as delivered, over all shards."""
+    rows = world.engine.vault.reader().rows_of("SELECT sum(position) FROM deliveries", ())
+    return int(rows[0][0] or 0)
+
+
+def test_it_seals_what_was_booked(quick: World, receiver: Receiver) -> None:
+    """One round seals; the event that a later round tells says that it is over."""
+    subscribe(quick, receiver.url)
+    quick.adjust(quick.aisha, 10)
+    with working(quick.engine):
+        receiver.wait_until(lambda: bool(receiver.told))
+    report = audit(quick.engine, in_full=True)
+    assert (report.sealed, report.unsealed) == (1, 0)
+
+
 def test_it_books_and_tells_until_it_is_stopped(quick: World, receiver: Receiver) -> None:
     subscribe(quick, receiver.url)
     quick.earn(quick.aisha, 10, mature_days=1)
@@ -80,7 +97,8 @@ def test_of_two_workers_one_works(quick: World, receiver: Receiver) -> None:
         shoppers = [quick.customer(quick.riyadh, number, "Some") for number in range(10, 20)]
         for shopper in shoppers:
             quick.earn(shopper, 1)
-        receiver.wait_until(lambda: len(receiver.told) == 10)
+        # Noted, and not only told: what is under way as a worker stops is told again.
+        receiver.wait_until(lambda: reached(quick) == 10)
         before = holder(quick)
         first.stop()
         for shopper in shoppers:
@@ -152,9 +170,10 @@ def test_a_clock_that_jumped_stops_the_sweeper_and_not_the_rest(
     quick.time.jump(90 * 86_400)
     with pytest.raises(ClockMoved):
         settle(quick.engine, quick.time.wall)
+    assert not settle_due(quick.engine), "by the time that is believed nothing is due"
     with logging_all() as log, working(quick.engine):
         receiver.wait_until(lambda: len(receiver.told) == 1)
-        log.wait_for("settle_due: .*the clock has jumped")
+        log.wait_for("forget_old: .*the clock has jumped")
     assert [told.event["type"] for told in receiver.told] == ["points.earned"]
     marks = quick.engine.vault.reader().rows_of(
         "SELECT value FROM meta WHERE name = 'booked_at'", ()

@@ -24,11 +24,11 @@ from nuqta.cli import (
     imports,
     partner,
     serve,
-    staff,
     store,
     webhook,
     worker,
 )
+from nuqta.cli.access import key, staff
 from nuqta.cli.frame import (
     DatabaseOption,
     Frame,
@@ -40,6 +40,7 @@ from nuqta.cli.frame import (
     plain,
     write_json,
 )
+from nuqta.cli.keeping import backup, seal
 from nuqta.cli.orders import explain, order
 from nuqta.cli.rules import cashback, program, redemption
 from nuqta.storage.faults import StorageFault
@@ -53,11 +54,11 @@ def build() -> typer.Typer:
     """Every command, under its noun."""
     app = commands("nuqta: loyalty points that a shop can trust like a bank.", is_root=True)
     app.callback(invoke_without_command=True)(_begin)
-    for part in (books, serve, worker):
+    for part in (books, backup, serve, worker):
         part.register(app)
     nouns = (
-        store, program, cashback, redemption, partner, staff, customer, explain, order, imports,
-        webhook,
+        store, program, cashback, redemption, partner, staff, key, customer, explain, order,
+        imports, webhook, seal,
     )  # fmt: skip
     for noun in nouns:
         app.add_typer(noun.app)

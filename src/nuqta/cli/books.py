@@ -8,6 +8,7 @@ import typer
 
 from nuqta.cli.frame import (
     Frame,
+    Misused,
     command,
     commands,
     complain,
@@ -16,6 +17,7 @@ from nuqta.cli.frame import (
     warn_of_unknown_settings,
     write_json,
 )
+from nuqta.settings import Setting
 
 _SHOWN_MAX = 20
 
@@ -45,17 +47,23 @@ def init(
     """Make the database and its key, or bring an old database up to date."""
     from nuqta.engine.access.tokens import key_file
     from nuqta.engine.engine import make
+    from nuqta.engine.sealing.keys import seal_key_file
     from nuqta.storage.migrate import steps
 
     chosen = frame.settings()
     path = make(chosen, new_key=new_key)
     key = None if chosen.secret else str(key_file(path))
-    value = {"db": chosen.db, "schema": len(steps()), "key": key}
+    seal_key = None if chosen.seal_key else str(seal_key_file(path))
+    value = {"db": chosen.db, "schema": len(steps()), "key": key, "seal_key": seal_key}
     lines: list[str | dict[str, object]] = ["The books are ready."]
-    if key is None:
-        lines.append({**value, "key": "(in NUQTA_SECRET)"})
-    else:
-        lines.append(value)
+    shown = {
+        "db": chosen.db,
+        "schema": len(steps()),
+        "key": key or "(in NUQTA_SECRET)",
+        "seal key": seal_key or "(in NUQTA_SEAL_KEY)",
+    }
+    lines.append(shown)
+    if key is not None:
         lines.append("Keep a copy of the key file: without it every token must be made anew.")
     frame.answer(value, lines)
 
@@ -76,16 +84,30 @@ def audit(
     store: Annotated[
         str | None, typer.Option(metavar="ID", help="One store's id or UUID; else all.")
     ] = None,
+    in_full: Annotated[
+        bool,
+        typer.Option(
+            "--full", help="Compute every seal and signed head again, too.", show_default=False
+        ),
+    ] = False,
+    key: Annotated[
+        str | None,
+        typer.Option(metavar="HEX", help="With --full: the public key that must have signed."),
+    ] = None,
 ) -> None:
     """Check every account against what always holds; exit 1 where something does not."""
     from nuqta.engine.reading.audit import audit as audit_all
 
-    with frame.open(whatever_the_clock=True) as engine:
+    with frame.open(past_gates=True) as engine:
         chosen = None if store is None else find_store(engine.vault.reader(), store).store_id
-        report = audit_all(engine, chosen)
-    counted = {"accounts": report.accounts, "transfers": report.transfers}
+        report = audit_all(engine, chosen, in_full=in_full, key=_public_key(key, in_full))
+    counted: dict[str, object] = {"accounts": report.accounts, "transfers": report.transfers}
+    if report.roots is not None:
+        counted |= {"sealed": report.sealed, "not sealed yet": report.unsealed}
+        counted |= {f"root of {store}": root or "(none)" for store, root in report.roots.items()}
     if frame.is_json:
-        write_json(msgspec.to_builtins(report))
+        told = msgspec.to_builtins(report)
+        write_json({name: value for name, value in told.items() if value is not None})
     elif report.ok:
         show(["The books are in order.", counted])
     else:
@@ -94,6 +116,20 @@ def audit(
         count = len(report.violations)
         words = "violation" if count == 1 else "violations"
         raise typer.Exit(complain(f"the audit found {count:,} {words}", 1))
+
+
+def _public_key(text: str | None, in_full: bool) -> bytes | None:
+    if text is None:
+        return None
+    if not in_full:
+        raise Misused("--key goes with --full")
+    try:
+        found = bytes.fromhex(text)
+    except ValueError:
+        found = b""
+    if len(found) != 32:
+        raise Misused("--key takes the 64 hex digits that `nuqta seal key` shows")
+    return found
 
 
 def settings(frame: Frame) -> None:
@@ -105,7 +141,7 @@ def settings(frame: Frame) -> None:
     rows = [
         {
             "name": f"NUQTA_{row.name}",
-            "value": _shown(row.name, getattr(chosen, row.name.lower())),
+            "value": _shown(row, getattr(chosen, row.name.lower())),
             "default": row.default,
             "is_set": _is_set(f"NUQTA_{row.name}"),
             "sentence": row.sentence,
@@ -125,7 +161,7 @@ def accept(frame: Frame) -> None:
     from nuqta.engine.door import accept_clock
     from nuqta.loyalty.dates import format_instant
 
-    with frame.open(whatever_the_clock=True) as engine:
+    with frame.open(past_gates=True) as engine:
         now = engine.clock.now()
         engine.door.write_now("accept clock", lambda tx: accept_clock(tx, now))
     value = {"accepted_at": format_instant(now)}
@@ -138,7 +174,6 @@ def _is_set(name: str) -> bool:
     return text is not None and (name != "NUQTA_DB" or bool(text.strip()))
 
 
-def _shown(name: str, value: object) -> object:
+def _shown(row: Setting, value: object) -> object:
     """A setting's value; secrets and addresses that may hold a password are not shown."""
-    is_secret = name in ("SECRET", "SMTP_URL", "DELIVERY_WEBHOOK", "DELIVERY_WEBHOOK_SECRET")
-    return "(set, not shown)" if is_secret and value else value
+    return "(set, not shown)" if row.is_secret and value else value

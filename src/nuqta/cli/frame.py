@@ -88,7 +88,7 @@ class Frame:
             raise Misused("--db takes the path of a database")
         return settings
 
-    def open(self, *, whatever_the_clock: bool = False) -> "Engine":
+    def open(self, *, past_gates: bool = False) -> "Engine":
         """The books, open. Raises CannotStart."""
         import logging
 
@@ -99,7 +99,7 @@ class Frame:
         log = logging.getLogger("nuqta")
         if not log.handlers:
             log.addHandler(logging.NullHandler())
-        return open_engine(self.settings(), whatever_the_clock=whatever_the_clock)
+        return open_engine(self.settings(), past_gates=past_gates)
 
     def answer(self, value: object, lines: Iterable[str | Mapping[str, object]]) -> None:
         """Show the value as JSON, or lines for people: sentences, and mappings in two columns."""
@@ -329,14 +329,19 @@ def find_store(tx: "Transaction", text: str) -> "Store":
 _NAME = re.compile(r"[\w-]{1,40}")
 
 
-def find_customer(tx: "Transaction", store: "Store", text: str) -> "Customer":
-    """The customer that `--customer` names. Misused where it is no id; refused for nobody's."""
+def find_customer(
+    tx: "Transaction", store: "Store", text: str, *, or_erased: bool = False
+) -> "Customer":
+    """The customer that `--customer` names. Misused where it is no id; refused for nobody's, and
+    for one who was erased, unless the command only looks."""
     from nuqta.engine import customers
     from nuqta.loyalty.customers import checked_id
 
     with understood("--customer"):
         customer_id = checked_id(text)
-    found = customers.find(tx, store.store_id, customer_id)
+    found = customers.find_ever(tx, store.store_id, customer_id)
     if found is None:
         raise Refused(f"there is no customer {customer_id} in {store.name}")
+    if found.erased_at and not or_erased:
+        raise Refused(f"customer {customer_id} of {store.name} was erased")
     return found

@@ -1,6 +1,7 @@
 """An open house: settings, vault, clock, keys and door, put together in one place."""
 
 import asyncio
+import errno
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -11,8 +12,10 @@ from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
 
 from nuqta.engine.access.tokens import Keyring, key_file, make_key_file, read_keyring
 from nuqta.engine.clock import Clock
-from nuqta.engine.door import Door, booked_at
+from nuqta.engine.door import Closed, Door, booked_at
+from nuqta.engine.sealing.heads import check_heads, has_heads, heads_file
 from nuqta.ledger.instants import SECOND_US
+from nuqta.seen.door import DoorMeters
 from nuqta.settings import Settings
 from nuqta.storage.faults import CannotStart
 from nuqta.storage.sqlite import Vault, open_vault
@@ -20,6 +23,7 @@ from nuqta.storage.statements import statement
 
 if TYPE_CHECKING:
     from nuqta.engine.access.passwords import Passwords
+    from nuqta.engine.sealing.seals import Sealer
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -34,11 +38,14 @@ _SCHEMES: Final = ("sqlite:///", "sqlite://")
 class Engine:
     """What every face works with. Made by `open_engine`, closed by `close` or a `with` block."""
 
-    def __init__(self, settings: Settings, vault: Vault, clock: Clock) -> None:
+    def __init__(
+        self, settings: Settings, vault: Vault, clock: Clock, meters: DoorMeters | None = None
+    ) -> None:
         self.settings = settings
         self.vault = vault
         self.clock = clock
-        self.door = Door(vault, clock, settings.batch, settings.queue)
+        self._is_closed = False
+        self.door = Door(vault, clock, settings.batch, settings.queue, meters)
 
     @cached_property
     def keyring(self) -> Keyring:
@@ -55,17 +62,32 @@ class Engine:
         return Passwords(self.settings.password_checks, self.settings.password_checks_waiting)
 
     @cached_property
+    def sealer(self) -> "Sealer":
+        """Who seals these books. Raises CannotStart where the key that signs is gone."""
+        from nuqta.engine.sealing.seals import Sealer
+
+        return Sealer(self)
+
+    @cached_property
     def _readers(self) -> ThreadPoolExecutor:
         return ThreadPoolExecutor(_LONG_READS, "nuqta-reader")
 
     async def beside(self, work: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
         """What `work` comes to, on a thread beside the loop: for reads that take their time, so
-        that nobody else waits for them."""
+        that nobody else waits for them. Raises Closed where the process is about to stop."""
+        if self._is_closed:
+            raise Closed("the server is stopping")
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._readers, partial(work, *arguments, **named))
+        try:
+            return await loop.run_in_executor(self._readers, partial(work, *arguments, **named))
+        except asyncio.CancelledError:
+            if self._is_closed:  # it had not begun
+                raise Closed("the server is stopping") from None
+            raise
 
     def close(self) -> None:
         """Commit what waits and close the database."""
+        self._is_closed = True
         if "_readers" in self.__dict__:
             self._readers.shutdown(cancel_futures=True)
         if "passwords" in self.__dict__:
@@ -98,17 +120,27 @@ def database_path(db: str) -> Path:
 def make(settings: Settings, *, new_key: bool = False) -> Path:
     """Make the database and its key where they are missing, and migrate it where it is old.
 
-    A key that is missing while there are tokens under it was lost, and making another would end
-    them all in silence: that is done only for `new_key`. Returns the database's path.
-    Raises CannotStart.
+    A key that is missing while there are tokens under it, or heads signed by it, was lost. Making
+    another would end all tokens in silence, or let anybody sign: that is done only for `new_key`.
+    Returns the database's path. Raises CannotStart.
     """
+    from nuqta.engine.sealing.keys import make_seal_key, read_signer, seal_key_file
+
     path = database_path(settings.db)
     _make_file(path)
     vault = _vault(settings, path)
     try:
         is_lost = not settings.secret and not key_file(path).exists() and _has_tokens(vault)
+        has_lost_seal = (
+            not settings.seal_key and not seal_key_file(path).exists() and has_heads(vault.reader())
+        )
     finally:
         vault.close()
+    if has_lost_seal and not new_key:
+        raise CannotStart(
+            f"the books are sealed under a key that is gone: put {seal_key_file(path)} back, or set"
+            " NUQTA_SEAL_KEY; `nuqta init --new-key` seals under a new one from now on"
+        )
     if is_lost and not new_key:
         raise CannotStart(
             f"there are tokens under a key that is gone: put {key_file(path)} back, or set"
@@ -116,8 +148,25 @@ def make(settings: Settings, *, new_key: bool = False) -> Path:
         )
     if not settings.secret:
         make_key_file(path)
+    if not settings.seal_key:
+        make_seal_key(path)
     read_keyring(settings.secret, path)
+    read_signer(settings.seal_key, path)
+    _sync_folder(path.parent)
     return path
+
+
+def _sync_folder(folder: Path) -> None:
+    """A synced file has a name after a power cut only once its folder is synced as well, which
+    SQLite does for its log, but not for the database."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # a file system that knows no such thing
+            raise CannotStart(f"{folder} cannot be synced: {error.strerror}") from error
+    finally:
+        os.close(handle)
 
 
 def _make_file(path: Path) -> None:
@@ -135,9 +184,17 @@ def _has_tokens(vault: Vault) -> bool:
 
 
 def open_engine(
-    settings: Settings, clock: Clock | None = None, *, whatever_the_clock: bool = False
+    settings: Settings,
+    clock: Clock | None = None,
+    *,
+    past_gates: bool = False,
+    meters: DoorMeters | None = None,
 ) -> Engine:
-    """Open the database that the settings name. Raises CannotStart, also where there is none."""
+    """Open the database that the settings name. What its door does is counted in `meters`, or for
+    itself. Raises CannotStart, also where there is none.
+
+    `past_gates` opens books whose clock or whose heads are wrong: to look at them, or to accept it.
+    """
     path = database_path(settings.db)
     if path.is_dir():
         raise CannotStart(f"{path.absolute()} is a folder, not a database")
@@ -148,14 +205,23 @@ def open_engine(
         )
     clock = clock or Clock(settings.clock_jump_seconds)
     vault = _vault(settings, path)
+    if not past_gates:
+        try:
+            _check_clock(vault, clock, settings)
+            check_heads(vault.reader(), heads_file(settings.heads_file, path))
+        except CannotStart:
+            vault.close()
+            raise
+    return Engine(settings, vault, clock, meters)
+
+
+def _check_clock(vault: Vault, clock: Clock, settings: Settings) -> None:
     behind = booked_at(vault.reader()) - clock.now()
-    if behind > settings.clock_jump_seconds * SECOND_US and not whatever_the_clock:
-        vault.close()
+    if behind > settings.clock_jump_seconds * SECOND_US:
         raise CannotStart(
             f"the clock is {behind // SECOND_US} seconds behind the books: set it right, or, if it"
             " is right, run `nuqta clock accept`"
         )
-    return Engine(settings, vault, clock)
 
 
 def _vault(settings: Settings, path: Path) -> Vault:

@@ -132,7 +132,7 @@ def lots_after(transfers: Iterable[Transfer], lots: Sequence[Lot]) -> list[Lot]:
         msgspec.structs.replace(
             lot,
             granted=granted[lot.lot],
-            left=left[lot.lot],
+            left=left.get(lot.lot, 0),
             held=held.get(lot.lot, 0),
             is_pending=int(lot.lot not in matured),
             expired=expired.get(lot.lot, 0),

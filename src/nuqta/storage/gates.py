@@ -9,6 +9,7 @@ from typing import Final
 import apsw
 
 from nuqta.storage.faults import CannotStart
+from nuqta.storage.migrate import is_whole
 
 SQLITE_LEAST: Final = 3_051_003
 """3.51.3: the first SQLite without the WAL-reset corruption bug."""
@@ -25,17 +26,23 @@ def check_file(path: Path) -> None:
     """SQLite's quick check, on its own connection. Raises CannotStart where it finds damage."""
     connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
     try:
+        check_pages(connection, path)
+    finally:
+        connection.close()
+
+
+def check_pages(connection: apsw.Connection, path: Path) -> None:
+    """The same on a connection that is open. Raises CannotStart where it finds damage."""
+    try:
         found = [row[0] for row in connection.execute("PRAGMA quick_check(5)")]
     except (apsw.CorruptError, apsw.NotADBError) as error:
         found = [str(error)]
-    finally:
-        connection.close()
     if found != ["ok"]:
         raise CannotStart(f"{path} is damaged: {'; '.join(map(str, found))}")
 
 
 def check_engine(connection: apsw.Connection, path: Path) -> None:
-    """SQLite's version, the durability in force, and that every table is strict.
+    """SQLite's version, the durability in force, that every table is strict, and the schema whole.
 
     Raises CannotStart where one of them is not as it must be.
     """
@@ -54,3 +61,5 @@ def check_engine(connection: apsw.Connection, path: Path) -> None:
     ]
     if loose:
         raise CannotStart(f"{path}: the table {loose[0]} is not strict; it was not made by nuqta")
+    if not is_whole(connection):
+        raise CannotStart(f"{path} is damaged: its schema is not the one that nuqta made")

@@ -48,7 +48,8 @@ def statement(name: str) -> Statement:
 
 NOUNS: Final = (
     "points", "holds", "orders", "redemption", "events", "webhooks", "leases", "customers",
-    "sessions", "partners", "staff", "oauth", "program", "cashback", "pages", "replies", "meta",
+    "sessions", "partners", "staff", "oauth", "program", "cashback", "pages", "replies", "seals",
+    "meta",
 )  # fmt: skip
 """The .sql files there are."""
 

@@ -21,6 +21,8 @@ from nuqta.settings import Settings
 from nuqta.storage.faults import StorageFault
 from nuqta.storage.sqlite import Transaction
 from nuqta.storage.statements import statement
+from nuqta.worker.backup import back_up_when_due
+from nuqta.worker.compact import compact_when_due
 from nuqta.worker.deliver import Deliveries
 from nuqta.worker.expiring import remind
 from nuqta.worker.publish import publish
@@ -34,6 +36,8 @@ _AFTER_FAULT: Final = 10
 """A step that failed is left alone for so many rests: a log must stay readable."""
 _FORGET_S: Final = 3_600
 _REMIND_S: Final = 60
+_BACK_UP_S: Final = 60
+_COMPACT_S: Final = 60
 _PATIENCE_S: Final = 5
 """Seconds that the end of a process waits for its worker; what was under way is told again."""
 
@@ -47,7 +51,7 @@ class Lease:
 
     def take(self) -> bool:
         """Take the lease, or renew it; False where another worker has it. Raises StorageFault."""
-        now = self._engine.clock.now()
+        now = self._engine.clock.wall()
         ends_at = now + self._engine.settings.worker_lease_seconds * SECOND_US
 
         def work(tx: Transaction) -> bool:
@@ -102,8 +106,13 @@ class Worker:
 
     async def _work(self) -> None:
         """Tend the books and deliver, until told to stop or the lease is lost."""
-        tending = asyncio.create_task(self._tend())
-        others = [asyncio.create_task(self._keep_lease()), asyncio.create_task(self._deliver())]
+        tending = asyncio.create_task(self._tend(steps(self.engine.settings)))
+        # Copies have a round of their own, so that nothing else waits for a large one.
+        copying: dict[Step, float] = {compact_erased: _COMPACT_S, self._back_up: _BACK_UP_S}
+        others = [
+            asyncio.create_task(other)
+            for other in (self._keep_lease(), self._deliver(), self._tend(copying))
+        ]
         try:
             await tending
         finally:
@@ -134,13 +143,13 @@ class Worker:
         loop = self._loop
         return loop is not None and not self._is_over and loop.time() < self._holds_until
 
-    async def _tend(self) -> None:
+    async def _tend(self, of_round: "dict[Step, float]") -> None:
         """Every step in its turn; at once again where there is more to do, else after a rest."""
         loop = asyncio.get_running_loop()
-        not_before = dict.fromkeys(_STEPS, 0.0)
+        not_before = dict.fromkeys(of_round, 0.0)
         while self._is_ours():
             is_busy = False
-            for step, rest_s in _STEPS.items():
+            for step, rest_s in of_round.items():
                 if not self._is_ours() or loop.time() < not_before[step]:
                     continue
                 wait_s, has_more = await self._do(step, rest_s)
@@ -160,6 +169,11 @@ class Worker:
         else:
             return (0.0 if has_more else rest_s), has_more
         return self._pause_s * _AFTER_FAULT, False
+
+    def _back_up(self, engine: Engine) -> bool:
+        """Copy the books where that is due; there is never more."""
+        back_up_when_due(engine, self._is_ours)
+        return False
 
     async def _deliver(self) -> None:
         while True:
@@ -199,9 +213,25 @@ def remind_of_expiries(engine: Engine) -> bool:
     return False
 
 
+def compact_erased(engine: Engine) -> bool:
+    """Write a small file anew where somebody was erased; there is never more."""
+    compact_when_due(engine)
+    return False
+
+
 def publish_events(engine: Engine) -> bool:
     """Give events their positions; whether there may be more."""
     return publish(engine) > 0
+
+
+def seal_books(engine: Engine) -> bool:
+    """Seal a batch of what was booked meanwhile; whether there may be more."""
+    return engine.sealer.step().accounts > 0
+
+
+def steps(settings: Settings) -> dict[Step, float]:
+    """What is done in each round, and for how many seconds it is then left alone."""
+    return {**_STEPS, seal_books: float(settings.seal_seconds)}
 
 
 _STEPS: Final[dict[Step, float]] = {
@@ -210,7 +240,6 @@ _STEPS: Final[dict[Step, float]] = {
     publish_events: 0.0,
     forget_old: _FORGET_S,
 }
-"""What is done in each round, and for how many seconds it is then left alone."""
 
 
 # -- beside something else -------------------------------------------------------------------------

@@ -50,4 +50,4 @@ VALUES (:dkey, :customer_id, :hold, :cart, :method_id, :points, :discount, :curr
     :lapses_at, :taken, :ending, :captured, :released, :order_key, :crc)
 ON CONFLICT (dkey, customer_id, hold) DO UPDATE
 SET ending = excluded.ending, captured = excluded.captured, released = excluded.released,
-    order_key = excluded.order_key, crc = excluded.crc;
+    order_key = excluded.order_key, crc = excluded.crc, is_sealed = 0;

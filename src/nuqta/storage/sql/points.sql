@@ -22,13 +22,14 @@ SELECT dkey, customer_id, version, recorded_at, next_change_at, lots, pending, a
 FROM accounts WHERE dkey = :dkey AND customer_id = :customer_id;
 
 -- name: open_account
--- An account that starts empty; nothing where there is one.
+-- An account that starts empty, so that nothing of it waits to be sealed; nothing where there is
+-- one.
 INSERT INTO accounts (dkey, customer_id, version, recorded_at, next_change_at, lots, pending,
     available, held, owed, issued, redeemed, expired, cancelled, adjusted_in, adjusted_out, forgiven,
-    events, crc)
+    events, crc, is_sealed)
 VALUES (:dkey, :customer_id, :version, :recorded_at, :next_change_at, :lots, :pending, :available,
     :held, :owed, :issued, :redeemed, :expired, :cancelled, :adjusted_in, :adjusted_out, :forgiven,
-    :events, :crc)
+    :events, :crc, 1)
 ON CONFLICT (dkey, customer_id) DO NOTHING;
 
 -- name: change_account
@@ -37,7 +38,7 @@ UPDATE accounts
 SET version = :version, recorded_at = :recorded_at, next_change_at = :next_change_at, lots = :lots,
     pending = :pending, available = :available, held = :held, owed = :owed, issued = :issued,
     redeemed = :redeemed, expired = :expired, cancelled = :cancelled, adjusted_in = :adjusted_in,
-    adjusted_out = :adjusted_out, forgiven = :forgiven, events = :events, crc = :crc
+    adjusted_out = :adjusted_out, forgiven = :forgiven, events = :events, crc = :crc, is_sealed = 0
 WHERE dkey = :dkey AND customer_id = :customer_id AND version = :version_before;
 
 -- name: open_lots
@@ -54,7 +55,7 @@ SELECT dkey, customer_id, lot, granted, left_over, held, is_pending, granted_at,
 FROM lots WHERE dkey = :dkey AND customer_id = :customer_id ORDER BY lot;
 
 -- name: put_lot
--- A new lot, or what is left of a known one.
+-- A new lot, or what is left of a known one; other dates than were sealed are sealed anew.
 INSERT INTO lots (dkey, customer_id, lot, granted, left_over, held, is_pending, granted_at,
     matures_at, expires_at, order_key, rule_id, rule_revision, expired, revives, is_told, crc)
 VALUES (:dkey, :customer_id, :lot, :granted, :left_over, :held, :is_pending, :granted_at,
@@ -64,7 +65,10 @@ ON CONFLICT (dkey, customer_id, lot) DO UPDATE
 SET granted = excluded.granted, left_over = excluded.left_over, held = excluded.held,
     is_pending = excluded.is_pending, granted_at = excluded.granted_at,
     matures_at = excluded.matures_at, expires_at = excluded.expires_at, expired = excluded.expired,
-    is_told = excluded.is_told, crc = excluded.crc;
+    is_told = excluded.is_told, crc = excluded.crc,
+    is_sealed = CASE WHEN (granted_at, matures_at, expires_at)
+                     = (excluded.granted_at, excluded.matures_at, excluded.expires_at)
+                THEN is_sealed ELSE 0 END;
 
 -- name: lots_of_order
 -- The lots that an order's transfers ever touched, also those with nothing left.
@@ -87,6 +91,11 @@ VALUES (:dkey, :customer_id, :version, :move, :source, :target, :points, :lot, :
 SELECT dkey, customer_id, version, move, source, target, points, lot, hold, undoes, effective_at,
        recorded_at, origin, key, order_key
 FROM transfers WHERE dkey = :dkey AND customer_id = :customer_id ORDER BY version;
+
+-- name: folded
+-- What the transfers of an account come to, by their two places.
+SELECT source, target, sum(points), count(*) FROM transfers
+WHERE dkey = :dkey AND customer_id = :customer_id GROUP BY source, target;
 
 -- name: transfers_of_order
 -- The transfers that an order brought about, by version.
@@ -118,9 +127,10 @@ INSERT INTO notes (dkey, customer_id, version, reason)
 VALUES (:dkey, :customer_id, :version, :reason);
 
 -- name: due_accounts
--- store-wide: the sweeper looks for what fell due anywhere; it then writes account by account.
+-- store-wide: the sweeper looks for what fell due anywhere; it then writes account by account. Of
+-- those that time never changes none is due: said so that the index without them can be used.
 SELECT dkey, customer_id FROM accounts
-WHERE next_change_at <= :now ORDER BY next_change_at LIMIT :limit;
+WHERE next_change_at <= :now AND next_change_at < 9223372036854775807 ORDER BY next_change_at LIMIT :limit;
 
 -- name: accounts_from
 -- store-wide: the audit walks over all accounts of a store in key order.
@@ -168,3 +178,12 @@ WHERE next_change_at <= :now AND dkey >= :dkey_from AND dkey < :dkey_until;
 -- name: notes
 -- The words beside an account's transfers.
 SELECT version, reason FROM notes WHERE dkey = :dkey AND customer_id = :customer_id;
+
+-- name: blank_notes
+-- The words beside an account's transfers are taken away: a person is forgotten.
+UPDATE notes SET reason = '' WHERE dkey = :dkey AND customer_id = :customer_id AND reason <> '';
+
+-- name: longest_due
+-- store-wide: since when anything has been due anywhere that is not booked yet, for whoever watches.
+SELECT min(next_change_at) FROM accounts
+WHERE next_change_at <= :now AND next_change_at < 9223372036854775807;

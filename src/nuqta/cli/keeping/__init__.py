@@ -1,0 +1,1 @@
+"""Commands that keep the books safe: copies and seals."""

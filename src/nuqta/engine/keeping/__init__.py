@@ -1,0 +1,1 @@
+"""What is kept and for how long: copies of the books, and what is known of a person."""

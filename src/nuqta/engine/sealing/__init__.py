@@ -1,0 +1,1 @@
+"""Evidence of tampering: the books chained by hash, and signed heads that are also kept outside."""
