@@ -193,8 +193,7 @@ class _Mover(Redeemed):
         if dated.is_pending and dated.matures_at <= now:
             # Under this command's key: a balance that was answered before did not know of it. And
             # not before the last of it had come: what waited then would have been less than none.
-            came_at = max(line.effective_at for line in self.lines()
-                          if line.lot == dated.lot and line.target == "pending")  # fmt: skip
+            came_at = max(line.effective_at for line in self.lines() if line.target == "pending")
             self.books.mature(dated.lot, max(dated.matures_at, came_at), self.stamp)
 
     def _repay_late(self, lot: Lot) -> None:

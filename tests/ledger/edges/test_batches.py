@@ -285,6 +285,15 @@ def test_what_an_order_earns_more_and_what_it_redeems_have_room_too() -> None:
         assert said == code
 
 
+def test_what_an_order_has_redeemed_needs_no_room_again() -> None:
+    paper = Teller().tell("d0 order A 10\nd1 hold 5 cart c\nd1 order B 0 cart c")
+    facts = paper.facts()
+    facts.accounts = {KEY: replace(paper.account, redeemed=BALANCE_MAX)}
+    (hold,) = paper.holds.values()
+    again = replace(earn(0, "B", instant("d1")), key="again", hold=hold.hold, redeemed=5)
+    assert decide([again], facts, NOW).answers[0].refusal is None
+
+
 @pytest.mark.parametrize(
     ("earned", "redeemed", "code"),
     [
