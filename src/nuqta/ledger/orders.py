@@ -158,7 +158,7 @@ class _Mover(Redeemed):
         """A debt has been repaid meanwhile: by what the order gave back itself, which goes back to
         where that was; the rest goes to the order's own lot."""
         books = self.books
-        returned = [one.lot for one in self.lines() if one.move == "return" and one.lot != NO_LOT]
+        returned = [one.lot for one in self.lines() if one.move == "return"]
         own = self.earned_lot()
         for number in dict.fromkeys(reversed(returned)):
             part = min(points, self.repaid_from(number))

@@ -231,6 +231,23 @@ def test_a_note_is_kept_of_what_was_booked_and_of_nothing_else() -> None:
     ]
 
 
+def test_one_key_of_two_callers_is_two_commands_and_told_as_two() -> None:
+    paper = Paper()
+    mine = adjust(5, "same")
+    paper.post([mine, replace(mine, origin="partner:1"), adjust(5, "other")], NOW)
+    assert [(event.points, event.origin, event.key) for event in paper.events] == [
+        (5, "cli", "same"), (5, "partner:1", "same"), (5, "cli", "other"),
+    ]  # fmt: skip
+
+
+def test_what_is_not_remembered_by_its_key_is_not_asked_for_by_it_either() -> None:
+    paper = Paper()
+    news = order("B", 5, 5)
+    other = replace(adjust(7, news.key), origin=SYSTEM)
+    assert codes(paper, [other, news, other]) == [""] * 3
+    assert (paper.account.available, len(paper.receipts)) == (12, 1)
+
+
 # -- the bounds of commands ------------------------------------------------------------------------
 
 
