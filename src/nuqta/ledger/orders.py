@@ -139,9 +139,7 @@ class _Mover(Redeemed):
         """The order is worth more than before: its lot grows."""
         self._enter_own("earn", "issued", replace(lot, granted=lot.granted + points), points)
 
-    def _enter_own(
-        self, move: str, source: str, own: Lot, points: Points, undoes: int = 0
-    ) -> None:
+    def _enter_own(self, move: str, source: str, own: Lot, points: Points, undoes: int = 0) -> None:
         """Points come into the order's own lot. Where that was over before it could be spent, they
         are over too, and repay nothing."""
         if not self._is_over(own):
