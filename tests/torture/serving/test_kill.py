@@ -171,7 +171,7 @@ class Siege:
     async def _load(self, server: Server, point: Point | None) -> None:
         begun = self.acknowledgements
         goal, is_awake = begun + self.luck.randrange(5, 150), False
-        async with asyncio.timeout(PATIENCE_S * 4):
+        async with asyncio.timeout(PATIENCE_S * 8):
             sending = asyncio.gather(*(one.send_until_killed(server) for one in self.sources))
             while not sending.done():
                 is_due = self.acknowledgements >= goal if point is None else point.was_reached
