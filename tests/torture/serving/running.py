@@ -106,9 +106,10 @@ class Server:
 
     def kill(self) -> None:
         """kill -9 of all its processes at once; nothing where they are gone."""
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.popen.pid, signal.SIGKILL)
-        self.popen.wait(PATIENCE_S)
+        if self.popen.returncode is None:  # else its number may be another's by now
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.popen.pid, signal.SIGKILL)
+            self.popen.wait(PATIENCE_S)
 
     def stop(self) -> None:
         """Let it end by itself."""
