@@ -5,7 +5,7 @@ The two halves of the one door that touch the database; between them stands `led
 
 from collections.abc import Iterable, Sequence
 from operator import itemgetter
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 from msgspec.structs import astuple
 
@@ -14,7 +14,7 @@ from nuqta.ledger.commands import Command, Order, Receipt
 from nuqta.ledger.holds import Hold
 from nuqta.ledger.lots import Lot
 from nuqta.ledger.posting import Facts, Outcome, receipt_key
-from nuqta.ledger.transfers import NO_HOLD, PLACES, AccountKey, Transfer, book, fold
+from nuqta.ledger.transfers import MOVES, NO_HOLD, NO_LOT, PLACES, AccountKey, Transfer, book, fold
 from nuqta.refusals import BY_CODE
 from nuqta.storage.faults import Damaged, StorageFault
 from nuqta.storage.rows import (
@@ -29,6 +29,8 @@ from nuqta.storage.sqlite import Transaction
 from nuqta.storage.statements import statement
 
 R = TypeVar("R", Lot, Hold)
+OrderKey: TypeAlias = tuple[int, int, str]
+HoldKey: TypeAlias = tuple[int, int, int]
 
 _ACCOUNT = statement("points.account")
 _OPEN_ACCOUNT = statement("points.open_account")
@@ -106,8 +108,22 @@ def _load_orders(tx: Transaction, facts: Facts, commands: list[Order]) -> None:
     if not orders:
         return
     named = {(*one.account, one.hold) for one in commands if one.hold != NO_HOLD}
+    named |= _load_lines(tx, facts, orders)
+    for hold in map(hold_from, tx.each(_HOLD, sorted(named))):
+        of_account = facts.holds.setdefault((hold.dkey, hold.customer_id), [])
+        if not hold.is_live:  # the live ones are there already
+            of_account.append(hold)
+    for command in commands:
+        _check_order(facts, command)
+
+
+def _load_lines(tx: Transaction, facts: Facts, orders: list[OrderKey]) -> set[HoldKey]:
+    """The transfers of orders, and the lots that they touched; which holds they did."""
+    named = set()
     for line in (Transfer(*row) for row in tx.each(_TRANSFERS_OF_ORDER, orders)):
         key = (line.dkey, line.customer_id)
+        if key not in facts.accounts:
+            raise Damaged(f"account {key[0]}/{key[1]} has a line that an index has elsewhere")
         facts.orders.setdefault(key, []).append(line)
         if line.hold != NO_HOLD:
             named.add((*key, line.hold))
@@ -117,10 +133,34 @@ def _load_orders(tx: Transaction, facts: Facts, commands: list[Order]) -> None:
         for lot in map(lot_from, tx.each(_LOTS_OF_ORDER, orders)):
             if lot.left == 0:  # the others are there already
                 facts.lots.setdefault((lot.dkey, lot.customer_id), []).append(lot)
-    for hold in map(hold_from, tx.each(_HOLD, sorted(named))):
-        of_account = facts.holds.setdefault((hold.dkey, hold.customer_id), [])
-        if not hold.is_live:  # the live ones are there already
-            of_account.append(hold)
+    return named
+
+
+def _check_order(facts: Facts, command: Order) -> None:
+    """Whether an order's lines can be all that it did, as far as they show by themselves, by its
+    lots and by its holds: they have no checksum of their own. Raises Damaged."""
+    key = command.account
+    lines = {
+        line.version: line
+        for line in facts.orders.get(key, ())
+        if line.order_key == command.order_key
+    }
+    lots = {lot.lot: lot for lot in facts.lots.get(key, ())}
+    holds = {NO_HOLD, *(hold.hold for hold in facts.holds.get(key, ()))}
+    own = {lot.lot for lot in lots.values() if lot.order_key == command.order_key}
+    told = {line.lot for line in lines.values()}
+    if not (
+        own <= told <= {NO_LOT, *lots}
+        and all(line.hold in holds for line in lines.values())
+        and all(
+            type(line.version) is int
+            and (line.source, line.target) in MOVES.get(line.move, ())
+            and (line.undoes == 0 or (line.undoes in lines and line.undoes < line.version))
+            for line in lines.values()
+        )
+    ):
+        where = f"account {key[0]}/{key[1]}"
+        raise Damaged(f"{where} does not agree with the transfers of {command.order_key}")
 
 
 def record(tx: Transaction, outcome: Outcome) -> None:
@@ -187,15 +227,35 @@ def transfers(tx: Transaction, key: AccountKey) -> list[Transfer]:
     return [Transfer(*row) for row in tx.rows_of(_TRANSFERS.text, key)]
 
 
-def every_transfer(tx: Transaction, account: Account) -> list[Transfer]:
-    """As `transfers`; together they make the account's row. Raises Damaged where they do not."""
-    found = transfers(tx, account.key)
+def everything(tx: Transaction, account: Account) -> tuple[list[Transfer], list[Lot], list[Hold]]:
+    """Every transfer, lot and hold of an account, as `transfers`, `all_lots` and `all_holds`;
+    together they make its row. Raises Damaged where they do not."""
+    lines, lots = transfers(tx, account.key), all_lots(tx, account.key)
+    holds = all_holds(tx, account.key)
+    if not _make(account, lines):
+        raise Damaged(_not_their_sum(account))
+    named = {line.hold for line in lines if line.hold != NO_HOLD}
+    numbers = [lot.lot for lot in lots]
+    if numbers != list(range(1, account.lots + 1)) or named != {hold.hold for hold in holds}:
+        where = f"account {account.dkey}/{account.customer_id}"
+        raise Damaged(f"{where} does not agree with its lots and holds")
+    return lines, lots, holds
+
+
+def _make(account: Account, lines: Sequence[Transfer]) -> bool:
+    """Whether the lines, which have no checksum, come to the account's row, which has one."""
     try:
-        if len(found) == account.version and fold(found) == account.sums():
-            return found
-    except (KeyError, TypeError):  # a place that is none, a number that is none
-        pass
-    raise Damaged(_not_their_sum(account))
+        return (
+            len(lines) == account.version
+            and all((one.source, one.target) in MOVES[one.move] for one in lines)
+            and all(
+                one.version == number and one.effective_at <= one.recorded_at <= account.recorded_at
+                for number, one in enumerate(lines, 1)
+            )
+            and fold(lines) == account.sums()
+        )
+    except (KeyError, TypeError):  # a move that is none, a number that is none
+        return False
 
 
 def _check_fold(tx: Transaction, account: Account) -> None:

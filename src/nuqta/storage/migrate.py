@@ -16,7 +16,7 @@ from nuqta.storage.faults import CannotStart
 
 APPLICATION_ID: Final = 0x6E757174
 """`nuqt`: marks a file as nuqta's, so that no other program's database is ever migrated."""
-_NAMED: Final = re.compile(r"CREATE (?:UNIQUE )?(?:TABLE|INDEX) (\w+)|RENAME TO (\w+)")
+_NAMED: Final = re.compile(r"CREATE (?:UNIQUE )?(?:TABLE|INDEX) (\w+)")
 _SEAL: Final = (
     "INSERT INTO meta (name, value) VALUES ('schema_crc', ?1)"
     " ON CONFLICT (name) DO UPDATE SET value = excluded.value"
@@ -67,7 +67,7 @@ def migrate(connection: apsw.Connection, chain: list[tuple[int, str, str]] | Non
 
 def schema_crc(connection: apsw.Connection, chain: list[tuple[int, str, str]]) -> int:
     """A checksum of the tables and indexes that the steps name. Others may have tables here too."""
-    ours = {name for _, _, sql in chain for names in _NAMED.findall(sql) for name in names}
+    ours = {name for _, _, sql in chain for name in _NAMED.findall(sql)}
     # Read as bytes: a flipped bit may have made a text none.
     found = connection.execute(
         "SELECT CAST(name AS BLOB), CAST(type || tbl_name || sql AS BLOB) FROM sqlite_schema"

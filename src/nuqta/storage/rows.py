@@ -43,7 +43,7 @@ def _account_crc(row: Sequence[Any]) -> int:
     """Columns that came with a later schema count only where they say something, so that rows
     written before it keep their checksums."""
     crc = crc32(_ACCOUNT.pack(*row[:17]))
-    return crc32(_ONE.pack(row[17]), crc) if row[17] else crc
+    return crc32(_ONE.pack(row[17]), crc) if row[17] != 0 else crc
 
 
 def _agrees(crc: Callable[[Sequence[Any]], int], row: Sequence[Any], kept: object) -> bool:
@@ -72,14 +72,14 @@ def _lot_crc(row: Sequence[Any]) -> int:
     """Of the numbers, and of the order's and the rule's names, which decide whose points are
     cancelled. A row that an older program wrote has a checksum of its numbers alone."""
     crc = _numbers_crc(row)
-    return crc32(_encode((row[10], row[11])), crc) if row[10] or row[11] else crc
+    return crc if row[10] == row[11] == "" else crc32(_encode((row[10], row[11])), crc)
 
 
 def _numbers_crc(row: Sequence[Any]) -> int:
     crc = crc32(_LOT.pack(*row[:10], row[12]))
-    if row[13] or row[14] or row[15]:
-        return crc32(_THREE.pack(row[13], row[14], row[15]), crc)
-    return crc
+    if row[13] == row[14] == row[15] == 0:
+        return crc
+    return crc32(_THREE.pack(row[13], row[14], row[15]), crc)
 
 
 def hold_from(row: Sequence[Any]) -> Hold:

@@ -226,6 +226,22 @@ class Vault:
         time.sleep(random.uniform(0, _NAP_S))
         return True
 
+    def compact(self) -> bool:
+        """Write the whole file anew, without what was deleted, and empty the log: what stood in
+        free space is gone. Writers wait meanwhile, readers do not. Whether the log could be
+        emptied: it cannot where somebody reads for long. Raises StorageFault.
+        """
+        connection = self._connect(apsw.SQLITE_OPEN_READWRITE)
+        try:
+            connection.set_busy_timeout(self._lock_ms)  # the other handler is the writer's own
+            connection.execute("VACUUM")
+            busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()[0]
+        except _TROUBLE as error:
+            raise _fault_of(error, "compact") from error
+        finally:
+            connection.close()
+        return not busy
+
     def close(self) -> None:
         """Close every connection; the last one out folds the log into the file, if the disk lets
         it: what is not brought over stays in the log."""

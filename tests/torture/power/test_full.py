@@ -1,4 +1,4 @@
-"""The disk is full: writes are refused as long as it is, reads go on, and then it goes on by itself.
+"""The disk is full: writes are refused as long as it is, reads go on, then all goes on by itself.
 
 A history is played on a disk that has room for so many more writes, again and again. What is
 refused for want of room did not happen: the books stand as they did, and the same commands, once

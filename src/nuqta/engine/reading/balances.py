@@ -39,6 +39,6 @@ def show(
         if account is None:
             return None
         return rebuild(
-            key, books.every_transfer(tx, account), books.all_lots(tx, key), books.all_holds(tx, key), clock,
+            key, *books.everything(tx, account), clock,
             as_of=as_of, known_at=known_at, version=version,
         )  # fmt: skip

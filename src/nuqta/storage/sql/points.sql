@@ -179,6 +179,10 @@ WHERE next_change_at <= :now AND dkey >= :dkey_from AND dkey < :dkey_until;
 -- The words beside an account's transfers.
 SELECT version, reason FROM notes WHERE dkey = :dkey AND customer_id = :customer_id;
 
+-- name: blank_notes
+-- The words beside an account's transfers are taken away: a person is forgotten.
+UPDATE notes SET reason = '' WHERE dkey = :dkey AND customer_id = :customer_id AND reason <> '';
+
 -- name: longest_due
 -- store-wide: since when anything has been due anywhere that is not booked yet, for whoever watches.
 SELECT min(next_change_at) FROM accounts
