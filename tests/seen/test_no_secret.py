@@ -98,7 +98,7 @@ def test_no_secret_is_told(tmp_path: Path) -> None:
         with webhook() as hooks, open_traced(
             tmp_path, delivery="webhook", delivery_webhook=hooks.url, log_reads=1,
             delivery_webhook_secret=SECRET, code_pause_seconds=0, codes_per_hour=1_000,
-            sign_in_tries=1_000, failed_tries=0,
+            sign_in_tries=1_000, metrics_token=METRICS_TOKEN,
         ) as (house, kept):  # fmt: skip
             listener = Listener(house)
             for route in TABLE:
