@@ -70,7 +70,7 @@ _log = logging.getLogger("nuqta.app")
 STOREFRONT: Final = "/api/v1/"
 """Where a shop's own pages call, and cookies and CORS have a part."""
 _LOOK_S: Final = 1
-_LONG_BODY: Final = 65_536
+_LONG_BODY: Final = 262_144
 _PACED_LENGTH = 254  # an address has no more
 _CONTENT: Final = (b"content-type", b"content-length")
 _KEY = re.compile(rf"[\x21-\x7e]{{1,{KEY_LENGTH_MAX}}}")

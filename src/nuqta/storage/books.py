@@ -153,8 +153,9 @@ def _check_order(facts: Facts, command: Order) -> None:
         own <= told <= {NO_LOT, *lots}
         and all(line.hold in holds for line in lines.values())
         and all(
-            (line.source, line.target) in MOVES.get(line.move, ())
-            and (not line.undoes or (line.undoes in lines and line.undoes < line.version))
+            type(line.version) is int
+            and (line.source, line.target) in MOVES.get(line.move, ())
+            and (line.undoes == 0 or (line.undoes in lines and line.undoes < line.version))
             for line in lines.values()
         )
     ):

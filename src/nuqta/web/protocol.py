@@ -265,10 +265,14 @@ class Protocol(HttpToolsProtocol):
         self._is_answered = True
         self.transport.write(_as_bytes(*reply))
         self.server_state.total_requests += 1
+        self._idles()
+        return True
+
+    def _idles(self) -> None:
+        """Nothing is under way from now on."""
         self._idle_from = self.loop.time()
         if self._idle_timer is None:
             self._idle_timer = self.loop.call_later(self.timeout_keep_alive, self._close_if_idle)
-        return True
 
     def _close_if_idle(self) -> None:
         """Close a connection on which nothing came for as long as the server's own timer allows.
@@ -354,8 +358,11 @@ class Protocol(HttpToolsProtocol):
         """The request has ended; one that was answered at once needs nothing more."""
         self._in_body = False
         self._receives_from = None
-        if not self._is_answered:
-            super().on_message_complete()
+        if self._is_answered:
+            return
+        super().on_message_complete()
+        if self.cycle.response_complete:  # before its body had come, which ended uvicorn's timer
+            self._idles()
 
     def _cut_if_slow(self) -> None:
         """Cut a request that takes too long to come. Looked at now and then: no timer a request."""

@@ -107,7 +107,7 @@ def test_a_flipped_bit_never_makes_another_balance(campaign: Campaign, tmp_path:
     flips, luck = Flips(tmp_path), campaign.random
     hot, every = flips.places(*BOOKS), flips.places()
     damages = 0
-    for _ in range(campaign.rounds(60, 4_000)):
+    for _ in range(campaign.rounds(60, 3_000)):
         place = luck.choice(hot if luck.random() < 0.8 else every)
         bit = luck.randrange(8)
         differs, table = flips.flip(place, bit), flips.table(place)
