@@ -49,11 +49,17 @@ TABLE: Final = (
     Setting("SECRET", "", "The key under which tokens are digested, 32 or more characters, with an"
             " older one behind a comma; empty: the key file beside the database, made by init."),
     Setting("RATE_LIMIT", 60, "Requests a minute of an application on a store's managers' routes;"
-            " 0 turns this and the two limits below off.", 0, 1_000_000),
+            " 0 turns this and the three limits below off.", 0, 1_000_000),
     Setting("RATE_LIMIT_SHOPPER", 60, "Requests a minute of one customer token of an application on"
             " a store; 0 turns it off.", 0, PER_MINUTE_MAX),
     Setting("RATE_LIMIT_ADDRESS", 60, "Requests a minute of one address on what anybody may ask;"
             " 0 is off.", 0, PER_MINUTE_MAX),
+    Setting("RATE_LIMIT_ORDERS", 6_000, "Requests a minute of one store's source of orders; 0 is"
+            " off.", 0, PER_MINUTE_MAX),
+    Setting("FAILED_TRIES", 100, "Wrong tokens, pairs, codes and passwords a minute of one address;"
+            " past it they are answered 429; 0 turns this and the next off.", 0, PER_MINUTE_MAX),
+    Setting("FAILED_TRIES_PREFIX", 1_000, "The same of the network around it: the /24 of an IPv4"
+            " address, the /56 of an IPv6 one; 0 is off.", 0, PER_MINUTE_MAX),
     Setting("RATE_LIMIT_TRACKED", 100_000, "Callers of each kind whose pace is remembered at a"
             " time; several workers keep 32 bytes of each in a file.", 1_000, 10_000_000),
     Setting("PROXY_HEADER", "", "The header at whose end the proxy in front puts its caller's"
@@ -81,7 +87,7 @@ TABLE: Final = (
             " moment of a processor.", 1, 64),
     Setting("PASSWORD_CHECKS_WAITING", 50, "Passwords that may wait for it; more are answered 503.",
             1, 10_000),
-    Setting("COOKIE_SECURE", 1, "0 lets browsers send the cookies of those who sign in over plain"
+    Setting("COOKIE_SECURE", 1, "0 lets browsers send the cookies of staff and shoppers over plain"
             " http, for a server without TLS on this machine.", 0, 1),
     Setting("OAUTH_CODE_SECONDS", 300, "Seconds in which an application must exchange the code that"
             " it was given.", 30, 600),
@@ -189,6 +195,9 @@ class Settings:
     rate_limit: int
     rate_limit_shopper: int
     rate_limit_address: int
+    rate_limit_orders: int
+    failed_tries: int
+    failed_tries_prefix: int
     rate_limit_tracked: int
     proxy_header: str
     session_idle_hours: int
@@ -267,4 +276,6 @@ class Settings:
             value = row.default if text is None else row.read(text)
             setattr(self, row.name.lower(), value)
         if self.rate_limit == 0:
-            self.rate_limit_shopper = self.rate_limit_address = 0
+            self.rate_limit_shopper = self.rate_limit_address = self.rate_limit_orders = 0
+        if self.failed_tries == 0:
+            self.failed_tries_prefix = 0

@@ -173,6 +173,32 @@ def test_what_nobody_reads_does_not_keep_a_connection_that_was_closed(house: Hou
         assert is_cut(last, PATIENCE_S)
 
 
+def test_an_answer_before_the_body_leaves_no_connection_open(house: House) -> None:
+    """What came of the body afterwards ended the timer of idle connections, and nothing set it."""
+    store = house.world.riyadh
+    path = f"/v1/stores/{store.store_id}/auth/login"
+    large = request("POST", path, house.partner(store), b" " * 300_000)
+    refused = {401: request("POST", path, {}, b"{}"), 413: large}
+    with small(house) as server:
+        for status, sent in refused.items():
+            is_left(server, status, sent)
+
+
+def is_left(server: House, status: int, sent: bytes) -> None:
+    """The request is answered before its last byte; then comes another, or the connection ends."""
+    for more in (request("GET", "/nothing"), b""):
+        head, mark, body = sent.partition(b"\r\n\r\n")
+        with server.wire() as wire:
+            wire.send(head + mark + body[:-1])
+            answer = wire.answer()
+            assert answer is not None
+            assert answer.status == status
+            wire.send(body[-1:] + more)
+            if more:
+                assert wire.answer() is not None, "it is a body, and then a request"
+            assert wire.is_over()
+
+
 def test_a_server_that_stops_waits_for_no_reader(house: House) -> None:
     with small(house) as server, deaf(server) as line:
         line.sendall(request("GET", "/nothing") * 40)

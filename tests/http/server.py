@@ -316,7 +316,7 @@ def open_house(folder: Path, *, is_whole: bool = True, **changes: int | str) -> 
     A test that breaks something on purpose says `is_whole=False`.
     """
     settings: dict[str, int | str] = {
-        "rate_limit": 0, "metrics_token": METRICS_TOKEN, **changes,
+        "rate_limit": 0, "failed_tries": 0, "metrics_token": METRICS_TOKEN, **changes,
     }  # fmt: skip
     with (
         logging_all() as log,

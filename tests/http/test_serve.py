@@ -31,7 +31,7 @@ class Process:
         command = [sys.executable, "-m", "nuqta", "--db", str(database), "serve", *options]
         ours = {key: value for key, value in os.environ.items() if not key.startswith("NUQTA_")}
         self.popen = subprocess.Popen(
-            command, env={**ours, "NUQTA_RATE_LIMIT": "0", **environ},
+            command, env={**ours, "NUQTA_RATE_LIMIT": "0", "NUQTA_FAILED_TRIES": "0", **environ},
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         )  # fmt: skip
 

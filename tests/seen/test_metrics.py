@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import signal
 from pathlib import Path
 
@@ -13,13 +14,14 @@ from nuqta.api.app import request_meters
 from nuqta.api.points import PATH
 from nuqta.api.seeing.metrics import BOOKS
 from nuqta.engine.outbox import webhooks
-from nuqta.seen.door import FAMILIES
+from nuqta.seen.door import FAMILIES, FAULT_KINDS
 from nuqta.storage.statements import Statement, statement
 from nuqta.worker.backup import back_up_when_due
 from nuqta.worker.publish import publish
 from nuqta.worker.sweep import sweep
 from tests.http.server import METRICS_TOKEN, Answer, House, Log, open_house, request
 from tests.http.test_serve import free_port, process
+from tests.tidy import ROOT
 from tests.world import World
 
 AUTHORIZED = {"Authorization": f"Bearer {METRICS_TOKEN}"}
@@ -264,6 +266,20 @@ def test_every_family_is_told_and_no_other(alone: House) -> None:
     found = {family.name for family in scrape(alone).families}
     ours = {name for name in found if name.startswith("nuqta_")}
     assert ours == known | {*BOOKS, "nuqta_build_info"}
+
+
+def test_what_the_documentation_looks_for_is_there(alone: House) -> None:
+    page = (ROOT / "docs" / "operate.md").read_text(encoding="utf-8")
+    wanted = set(re.findall(r"\bnuqta_[a-z_]+", page))
+    families = scrape(alone).families
+    there = {family.name for family in families}
+    there |= {f"{family.name}_total" for family in families if family.type == "counter"}
+    there |= {f"{family.name}_bucket" for family in families if family.type == "histogram"}
+    assert len(wanted) > 10
+    assert wanted <= there
+    kinds = set(re.findall(r'kind="([a-z_]+)"', page))
+    assert kinds
+    assert kinds <= set(FAULT_KINDS)
 
 
 # -- several workers -------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""A house whose spans are kept, as OpenTelemetry's own package keeps them; nothing is tested here."""
+"""A house whose spans are kept, as OpenTelemetry keeps them; nothing is tested here."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -140,7 +140,7 @@ def _chunked(hostile: Hostile) -> bytes:
     """A body in chunks that are none."""
     head, body = hostile.parts()
     lines = [one for one in head.split(b"\r\n") if not one.lower().startswith(b"content-length")]
-    chunks = []
+    chunks: list[bytes] = []
     while body and len(chunks) < 40:
         size = hostile.luck.randint(1, 60)
         told = size + hostile.luck.choice((0, 0, 0, 0, 1, -1, 2**40))

@@ -3,6 +3,7 @@
 Refusals and faults become HTTP here, and nowhere else but in the balance's own callable.
 """
 
+import asyncio
 import logging
 import re
 from collections.abc import AsyncIterator, Callable
@@ -29,12 +30,31 @@ from nuqta.texts import arabic, english
 from nuqta.web.bodies import decoded, queried
 from nuqta.web.delivery import Courier
 from nuqta.web.fields import unknown
-from nuqta.web.guard import NOBODY, Caller, Counted, Guard, Shopper, TooMany, address_of, only
+from nuqta.web.guard import (
+    NOBODY,
+    Caller,
+    Counted,
+    Guard,
+    Shopper,
+    TooMany,
+    address_of,
+    judged,
+    only,
+)
 from nuqta.web.limiter import Limiters, limiters
 from nuqta.web.log import REPLAYED, RequestLog, Seen, attributes
 from nuqta.web.negotiation import accepts_json, language
 from nuqta.web.origins import Pairs, cors, preflight, store_at
-from nuqta.web.replies import BASIC, BEARER, Reply, answered, refused, replayed, request_id
+from nuqta.web.replies import (
+    BASIC,
+    BEARER,
+    NOSNIFF,
+    Reply,
+    answered,
+    refused,
+    replayed,
+    request_id,
+)
 from nuqta.web.routes import (
     KEY_LENGTH_MAX,
     Invalid,
@@ -49,7 +69,8 @@ from nuqta.web.routes import (
 _log = logging.getLogger("nuqta.app")
 STOREFRONT: Final = "/api/v1/"
 """Where a shop's own pages call, and cookies and CORS have a part."""
-_LONG_BODY: Final = 65_536
+_LOOK_S: Final = 1
+_LONG_BODY: Final = 262_144
 _PACED_LENGTH = 254  # an address has no more
 _CONTENT: Final = (b"content-type", b"content-length")
 _KEY = re.compile(rf"[\x21-\x7e]{{1,{KEY_LENGTH_MAX}}}")
@@ -70,7 +91,7 @@ class App:
     ) -> None:
         self._on_ready = on_ready
         settings = engine.settings
-        paces = shared or limiters(settings)
+        self._paces = shared or limiters(settings)
         self._engine = engine
         self._spans = spans or Spans()
         if self._spans.is_on:
@@ -79,10 +100,11 @@ class App:
         writer = logs.lines()
         if writer is not None:
             writer.on_drop = self.log.meters.dropped
-        self._guard = Guard(engine, paces)
-        self._points = PointsRoute(engine, paces.shoppers, self.log)
+        self._guard = Guard(engine, self._paces)
+        self._points = PointsRoute(engine, self._paces, self.log)
         self.in_front = self._points.in_front
         self._courier = Courier(settings)
+        self._next_look: asyncio.TimerHandle | None = None
         arabic()  # read before anything is served, and not in the middle of a first answer
         self._framework = self._build()
 
@@ -107,16 +129,26 @@ class App:
         @framework.on_start
         async def start(_: Application) -> None:
             self._courier.start()
+            self._look()
             if self._on_ready is not None:
                 self._on_ready()
 
         @framework.on_stop
         async def stop(_: Application) -> None:
+            if self._next_look is not None:
+                self._next_look.cancel()
             await self._courier.stop()
             self._engine.close()
             logs.flush()
 
         return framework
+
+    def _look(self) -> None:
+        """Again and again, for what a person did elsewhere: tokens under a key that was dropped end
+        in every worker, and a clock that was accepted tells the time also where nobody writes."""
+        self._engine.keyring.look()
+        self._engine.door.look_at_clock()
+        self._next_look = asyncio.get_running_loop().call_later(_LOOK_S, self._look)
 
     def _handler(self, route: Route) -> Any:
         pattern = pattern_of(route.path)
@@ -205,7 +237,7 @@ class App:
             if request.method in allow.split(", "):  # the path only looks like a route's: %2F
                 allow = ""
             if request.method == "OPTIONS" and allow and self._is_browsers(request, headers):
-                return 204, [*preflight(allow), (b"x-request-id", rid)], b""
+                return 204, [*preflight(allow), NOSNIFF, (b"x-request-id", rid)], b""
             refusal = refusals.METHOD_NOT_ALLOWED if allow else refusals.NOT_FOUND
             seen.refused(refusal)
             return refused(refusal, in_language, rid, allow=allow)
@@ -215,7 +247,7 @@ class App:
                 seen.outcome = REPLAYED
                 return replayed(outcome, rid)
             case Page():
-                head = [*outcome.headers, (b"x-request-id", rid)]
+                head = [*outcome.headers, NOSNIFF, (b"x-request-id", rid)]
                 if outcome.content_type:
                     head.append((b"content-type", outcome.content_type))
                 return outcome.status, head, outcome.body
@@ -247,7 +279,8 @@ class App:
         seen.store = path.get("store", "")
         caller, shopper = self._who(route, headers, path, request, counted)
         if not isinstance(caller, Caller):
-            return caller
+            proxy_header = self._engine.settings.proxy_header
+            return judged(self._paces, caller, headers, _client(request), proxy_header)
         seen.store, seen.partner = caller.store_id, caller.partner_id or 0
         seen.customer = shopper.customer_id if shopper else 0
         if route.who != "page" and not accepts_json(headers.get(b"accept")):
@@ -257,7 +290,7 @@ class App:
             return raw
         body = await self._decoded(raw, headers.get(b"content-type"))
         asked = Request(
-            self._engine, self._courier, caller, shopper, path, {}, in_language,
+            self._engine, self._courier, self._paces, caller, shopper, path, {}, in_language,
             headers=headers, raw=raw, route=route, key=_key(route, headers),
             address=address_of(headers, _client(request), self._engine.settings.proxy_header),
             meters=self.log.meters,
@@ -305,7 +338,7 @@ class App:
             client = _client(request)
             return self._guard.anybody(path["store"], headers, client, counted), None
         if route.who == "source":
-            return self._guard.source(headers, path["store"]), None
+            return self._guard.source(headers, path["store"], counted), None
         caller = self._guard.partner(
             headers, path["store"], route.scope, counted, for_shopper=route.who == "shopper"
         )

@@ -28,6 +28,7 @@ from nuqta.refusals import Refusal
 from nuqta.storage.sqlite import Transaction
 from nuqta.texts import english
 from nuqta.web.fields import Field
+from nuqta.web.guard import failed, take_back
 from nuqta.web.replies import Acknowledged, Message
 from nuqta.web.routes import Invalid, Outcome, Request, Route
 
@@ -161,7 +162,14 @@ async def verify_code(request: Request) -> Outcome:
         told = request.told("success", "Sign in", "Signed in")
         return _signed_in("success", session, customer, told)
 
-    return _with_token(request, await request.write("verify code", work))
+    # Counted before it is looked at: of a million codes, whoever may go on trying finds the right.
+    wait_s = failed(request.paces, request.address)
+    if wait_s:
+        return replace(refusals.TOO_MANY_REQUESTS, retry_after_s=wait_s)
+    outcome = await request.write("verify code", work)
+    if outcome is not refusals.CODE_INVALID:
+        take_back(request.paces, request.address)
+    return _with_token(request, outcome)
 
 
 async def log_out(request: Request) -> Outcome:

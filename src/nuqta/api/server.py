@@ -1,9 +1,12 @@
 """The server: sockets, workers, and the wire's settings, which the design's pages measured."""
 
+import contextlib
+import fcntl
 import logging
 import multiprocessing
 import os
 import resource
+import shutil
 import signal
 import socket
 import threading
@@ -11,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from ipaddress import ip_address
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, gettempdir
 from typing import Any, Final
 
 import uvicorn
@@ -29,6 +32,7 @@ from nuqta.storage.gates import check_file, was_left_open
 from nuqta.web.limiter import limiters, make_shared
 from nuqta.web.protocol import Protocol
 
+_FOLDER: Final = "nuqta-paces-"
 _PACES: Final = "_NUQTA_PACES"
 """Names, in the environment of a worker, the folder in which all count; no setting of anybody's."""
 _FILES: Final = 200
@@ -93,7 +97,11 @@ def serve(
 def _shared_paces(settings: Settings) -> Iterator[Path]:
     """A private folder in which the workers count together, until the server ends. Raises
     CannotStart."""
-    with TemporaryDirectory(prefix="nuqta-paces-", ignore_cleanup_errors=True) as name:
+    _remove_left_folders()
+    with (
+        TemporaryDirectory(prefix=_FOLDER, ignore_cleanup_errors=True) as name,
+        _held(Path(name)),
+    ):
         try:
             make_shared(Path(name), settings.rate_limit_tracked)
         except OSError as error:
@@ -102,6 +110,33 @@ def _shared_paces(settings: Settings) -> Iterator[Path]:
                 " TMPDIR names another place, NUQTA_RATE_LIMIT_TRACKED asks for less"
             ) from error
         yield Path(name)
+
+
+@contextmanager
+def _held(folder: Path) -> Iterator[bool]:
+    """Hold a folder, as long as the block lasts or the process lives; whether nobody else does."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+    finally:
+        os.close(descriptor)
+
+
+def _remove_left_folders() -> None:
+    """Remove what supervisors that were killed have left: folders of ours that nobody holds. One
+    without files may be in the making, before it is held."""
+    for folder in Path(gettempdir()).glob(f"{_FOLDER}*"):
+        with contextlib.suppress(OSError):
+            if folder.lstat().st_uid != os.geteuid():
+                continue
+            with _held(folder) as is_left:
+                if is_left and any(folder.iterdir()):
+                    shutil.rmtree(folder)
 
 
 def _make_room_to_count(folder: Path, workers: int) -> None:

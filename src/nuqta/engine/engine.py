@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
 
 from nuqta.engine.access.tokens import Keyring, key_file, make_key_file, read_keyring
 from nuqta.engine.clock import Clock
-from nuqta.engine.door import Door, booked_at
+from nuqta.engine.door import Closed, Door, booked_at
 from nuqta.engine.sealing.heads import check_heads, has_heads, heads_file
 from nuqta.ledger.instants import SECOND_US
 from nuqta.seen.door import DoorMeters
@@ -44,6 +44,7 @@ class Engine:
         self.settings = settings
         self.vault = vault
         self.clock = clock
+        self._is_closed = False
         self.door = Door(vault, clock, settings.batch, settings.queue, meters)
 
     @cached_property
@@ -73,12 +74,20 @@ class Engine:
 
     async def beside(self, work: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
         """What `work` comes to, on a thread beside the loop: for reads that take their time, so
-        that nobody else waits for them."""
+        that nobody else waits for them. Raises Closed where the process is about to stop."""
+        if self._is_closed:
+            raise Closed("the server is stopping")
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._readers, partial(work, *arguments, **named))
+        try:
+            return await loop.run_in_executor(self._readers, partial(work, *arguments, **named))
+        except asyncio.CancelledError:
+            if self._is_closed:  # it had not begun
+                raise Closed("the server is stopping") from None
+            raise
 
     def close(self) -> None:
         """Commit what waits and close the database."""
+        self._is_closed = True
         if "_readers" in self.__dict__:
             self._readers.shutdown(cancel_futures=True)
         if "passwords" in self.__dict__:

@@ -79,7 +79,9 @@ class _Mover(Redeemed):
             if self.own_lot() is None:  # what came back before it earned comes back after it
                 self.take_again(self.returned())
             self._earn(missing)
-        self._redate()
+        own = self.own_lot()
+        if own is not None:
+            self._redate(own)
         surplus = self._net() - command.kept
         if surplus > 0:
             self._cancel(surplus)
@@ -157,14 +159,14 @@ class _Mover(Redeemed):
         where that was; the rest goes to the order's own lot."""
         books = self.books
         returned = [one.lot for one in self.lines() if one.move == "return" and one.lot != NO_LOT]
-        own = self.own_lot()
+        own = self.earned_lot()
         for number in dict.fromkeys(reversed(returned)):
             part = min(points, self.repaid_from(number))
-            if part and number != (own and own.lot):
+            if part and number != own.lot:
                 points -= part
                 books.enter("reinstate", "cancelled", books.lots[number], part, self.stamp,
                             undoes=line.version)  # fmt: skip
-        if points and own is not None:
+        if points:
             own = replace(own, granted=own.granted + points)  # they have never been in it
             books.enter("reinstate", "cancelled", own, points, self.stamp, undoes=line.version)
 
@@ -173,11 +175,9 @@ class _Mover(Redeemed):
             "reinstate", "cancelled", place, points, lot, self.stamp, undoes=line.version
         )
 
-    def _redate(self) -> None:
+    def _redate(self, lot: Lot) -> None:
         """Dates only come nearer, and an end never before now: what was true stays true."""
-        lot, command, now = self.own_lot(), self.command, self.stamp.now
-        if lot is None:
-            return
+        command, now = self.command, self.stamp.now
         dated = replace(
             lot,
             granted_at=min(lot.granted_at, command.granted_at),
@@ -191,8 +191,11 @@ class _Mover(Redeemed):
         if lot.is_pending and dated.matures_at <= ended_at < lot.matures_at:
             self._repay_late(dated)
         if dated.is_pending and dated.matures_at <= now:
-            # Under this command's key: a balance that was answered before did not know of it.
-            self.books.mature(dated.lot, max(dated.matures_at, dated.granted_at), self.stamp)
+            # Under this command's key: a balance that was answered before did not know of it. And
+            # not before the last of it had come: what waited then would have been less than none.
+            came_at = max(line.effective_at for line in self.lines()
+                          if line.lot == dated.lot and line.target == "pending")  # fmt: skip
+            self.books.mature(dated.lot, max(dated.matures_at, came_at), self.stamp)
 
     def _repay_late(self, lot: Lot) -> None:
         """It expired while it waited, and news says that it had matured before: what is owed is
@@ -216,9 +219,7 @@ class _Mover(Redeemed):
 
     def _cancellable(self) -> Iterator[tuple[int, Points, str]]:
         """Lots, how much of each may be cancelled, and from which place; in order."""
-        lots, own = self.books.lots, self.own_lot()
-        if own is None:
-            return
+        lots, own = self.books.lots, self.earned_lot()
         yield own.lot, own.free, "pending" if own.is_pending else "available"
         yield own.lot, own.expired, "expired"
         if self.command.is_forgiving:

@@ -34,8 +34,9 @@ from nuqta.web.log import RequestLog
 from nuqta.web.negotiation import language
 from nuqta.web.replies import Headers, Reply, refused, request_id
 
-InFront: TypeAlias = Callable[[str, bytes, dict[bytes, bytes]], Reply | None]
-"""What an application may have as `in_front`: method, URL and headers in, a reply or None out."""
+InFront: TypeAlias = Callable[[str, bytes, dict[bytes, bytes], str], Reply | None]
+"""What an application may have as `in_front`: method, URL, headers and the address of the other end
+in, a reply or None out."""
 
 _Message: TypeAlias = MutableMapping[str, Any]
 _SLICE: Final = 4_096
@@ -257,16 +258,21 @@ class Protocol(HttpToolsProtocol):
         headers = only(self.headers)
         if not _OF_A_BODY.isdisjoint(headers):
             return False
-        reply = in_front(parser.get_method().decode("ascii"), self.url, headers)
+        client = self.client[0] if self.client else ""
+        reply = in_front(parser.get_method().decode("ascii"), self.url, headers, client)
         if reply is None:
             return False
         self._is_answered = True
         self.transport.write(_as_bytes(*reply))
         self.server_state.total_requests += 1
+        self._idles()
+        return True
+
+    def _idles(self) -> None:
+        """Nothing is under way from now on."""
         self._idle_from = self.loop.time()
         if self._idle_timer is None:
             self._idle_timer = self.loop.call_later(self.timeout_keep_alive, self._close_if_idle)
-        return True
 
     def _close_if_idle(self) -> None:
         """Close a connection on which nothing came for as long as the server's own timer allows.
@@ -352,8 +358,11 @@ class Protocol(HttpToolsProtocol):
         """The request has ended; one that was answered at once needs nothing more."""
         self._in_body = False
         self._receives_from = None
-        if not self._is_answered:
-            super().on_message_complete()
+        if self._is_answered:
+            return
+        super().on_message_complete()
+        if self.cycle.response_complete:  # before its body had come, which ended uvicorn's timer
+            self._idles()
 
     def _cut_if_slow(self) -> None:
         """Cut a request that takes too long to come. Looked at now and then: no timer a request."""

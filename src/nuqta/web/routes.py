@@ -16,6 +16,7 @@ from nuqta.texts import say
 from nuqta.web.delivery import Courier
 from nuqta.web.fields import Field
 from nuqta.web.guard import Caller, Shopper, any_of
+from nuqta.web.limiter import Limiters
 from nuqta.web.replies import Fields, Message, encode
 
 Who: TypeAlias = Literal["manager", "partner", "shopper", "source", "public", "storefront", "page"]
@@ -64,6 +65,7 @@ class Request(msgspec.Struct, frozen=True):
 
     engine: Engine
     courier: Courier
+    paces: Limiters
     caller: Caller
     shopper: Shopper | None
     path: Mapping[str, str]

@@ -51,7 +51,7 @@ class Lease:
 
     def take(self) -> bool:
         """Take the lease, or renew it; False where another worker has it. Raises StorageFault."""
-        now = self._engine.clock.now()
+        now = self._engine.clock.wall()
         ends_at = now + self._engine.settings.worker_lease_seconds * SECOND_US
 
         def work(tx: Transaction) -> bool:

@@ -166,7 +166,7 @@ def _read(
     engine: Engine, furnished: Furnished, shopper: Shopper, time: Time, heard: _Heard
 ) -> Said:
     """What is shown of one customer: over HTTP, now and later, and by the reading side."""
-    route = PointsRoute(engine, limiters(engine.settings).shoppers, RequestLog(0))
+    route = PointsRoute(engine, limiters(engine.settings), RequestLog(0))
     partner, session = furnished.tokens[shopper]
     headers = {
         b"authorization": f"Bearer {partner}".encode(),

@@ -32,7 +32,7 @@ FAULT: Final = "race"
 CLIENTS: Final = 32
 BEGINNING: Final = 300
 """So few points that many are refused."""
-PATIENCE_S: Final = 900
+PATIENCE_S: Final = 1_800
 
 
 class Books:
