@@ -236,8 +236,7 @@ class _Mover(Redeemed):
         if dated.is_pending and dated.matures_at <= self.stamp.now:
             # Under this command's key: a balance that was answered before did not know of it. And
             # not before the last of it had come: what waited then would have been less than none.
-            came_at = max(line.effective_at for line in self.lines()
-                          if line.lot == number and line.target == "pending")  # fmt: skip
+            came_at = max(line.effective_at for line in self.lines() if line.target == "pending")
             self.books.mature(number, max(dated.matures_at, came_at), self.stamp)
 
     # -- repaying -----------------------------------------------------------------------------

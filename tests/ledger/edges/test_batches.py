@@ -231,6 +231,23 @@ def test_a_note_is_kept_of_what_was_booked_and_of_nothing_else() -> None:
     ]
 
 
+def test_one_key_of_two_callers_is_two_commands_and_told_as_two() -> None:
+    paper = Paper()
+    mine = adjust(5, "same")
+    paper.post([mine, replace(mine, origin="partner:1"), adjust(5, "other")], NOW)
+    assert [(event.points, event.origin, event.key) for event in paper.events] == [
+        (5, "cli", "same"), (5, "partner:1", "same"), (5, "cli", "other"),
+    ]  # fmt: skip
+
+
+def test_what_is_not_remembered_by_its_key_is_not_asked_for_by_it_either() -> None:
+    paper = Paper()
+    news = order("B", 5, 5)
+    other = replace(adjust(7, news.key), origin=SYSTEM)
+    assert codes(paper, [other, news, other]) == [""] * 3
+    assert (paper.account.available, len(paper.receipts)) == (12, 1)
+
+
 # -- the bounds of commands ------------------------------------------------------------------------
 
 
@@ -283,6 +300,15 @@ def test_what_an_order_earns_more_and_what_it_redeems_have_room_too() -> None:
         (answer,) = decide([command], facts, NOW).answers
         said = answer.refusal.code.removeprefix("ERROR_") if answer.refusal else ""
         assert said == code
+
+
+def test_what_an_order_has_redeemed_needs_no_room_again() -> None:
+    paper = Teller().tell("d0 order A 10\nd1 hold 5 cart c\nd1 order B 0 cart c")
+    facts = paper.facts()
+    facts.accounts = {KEY: replace(paper.account, redeemed=BALANCE_MAX)}
+    (hold,) = paper.holds.values()
+    again = replace(earn(0, "B", instant("d1")), key="again", hold=hold.hold, redeemed=5)
+    assert decide([again], facts, NOW).answers[0].refusal is None
 
 
 @pytest.mark.parametrize(

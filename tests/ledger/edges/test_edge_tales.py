@@ -4,6 +4,7 @@ The words of a tale are explained at the top of tests/ledger/telling.py. Two mor
 
     @ lot 2 granted 30 at d8 until d22 revives 1 of B     a lot at the end; such lines are all lots
     @ 5 redeemed>available undoes 3 hold 2                from where to where, what is undone
+    @ hold 2 of c m 30 from d1 to d3 1:20 2:10 captured 30 0 by B      a hold, and what became of it
 """
 
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from nuqta.ledger.holds import Hold
 from nuqta.ledger.instants import DAY_US, NEVER, Instant
 from nuqta.ledger.lots import Lot
 from nuqta.ledger.transfers import Transfer, fold
@@ -28,6 +30,8 @@ def details(paper: Paper) -> Iterator[str]:
         yield f"@ {line.version} {_moved(line)}"
     for number in sorted(paper.lots):
         yield f"@ lot {number} {_lot(paper.lots[number])}"
+    for number in sorted(paper.holds):
+        yield f"@ hold {number} of {_hold(paper.holds[number])}"
 
 
 def _moved(line: Transfer) -> str:
@@ -45,6 +49,14 @@ def _lot(lot: Lot) -> str:
     }  # fmt: skip
     more = "".join(f" {name} {value}" for name, value in said.items() if value)
     return f"granted {lot.granted} at {day(lot.granted_at)}{more}"
+
+
+def _hold(hold: Hold) -> str:
+    taken = " ".join(f"{lot}:{points}" for lot, points in hold.taken)
+    span = f"from {day(hold.reserved_at)} to {day(hold.lapses_at)}"
+    ended = f" {hold.ending} {hold.captured} {hold.released}" if hold.ending else ""
+    by = f" by {hold.order_key}" if hold.order_key else ""
+    return f"{hold.cart} {hold.method_id} {hold.points} {span} {taken}{ended}{by}"
 
 
 def day(instant: Instant) -> str:

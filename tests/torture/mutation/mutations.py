@@ -236,7 +236,7 @@ def _of_statement(node: ast.stmt, parent: ast.AST) -> Changes:
             yield _with(node, iter=ast.Tuple([], ast.Load()))
         case ast.Continue() | ast.Break():
             yield ast.Break() if isinstance(node, ast.Continue) else ast.Continue()
-        case ast.Return(value=ast.expr()) if not _is_none(node.value):
+        case ast.Return(value=ast.expr()) if not _is_no(node.value):
             yield ast.Return(ast.Constant(None))
         case ast.AugAssign() if type(node.op) in _RECKONED:
             yield _with(node, op=_RECKONED[type(node.op)]())
@@ -250,6 +250,9 @@ def _can_be_left_out(node: ast.stmt, parent: ast.AST) -> bool:
             return _is_known(name, node, parent)
         case ast.Assign(targets=[ast.Attribute() | ast.Subscript()]) | ast.AugAssign() | ast.Expr():
             return True
+        case ast.Return(value=None | ast.Constant(value=None)):
+            is_last = isinstance(parent, ast.FunctionDef) and node is parent.body[-1]
+            return not is_last  # which would be the same
         case _:
             return isinstance(node, ast.Return | ast.Raise | ast.Continue | ast.Break)
 
@@ -318,5 +321,6 @@ def _with(node: ast.AST, **fields: object) -> ast.AST:
     return other
 
 
-def _is_none(node: ast.expr | None) -> bool:
-    return isinstance(node, ast.Constant) and node.value is None
+def _is_no(node: ast.expr | None) -> bool:
+    """None, or False, which stands for the same wherever it is only asked whether it is so."""
+    return isinstance(node, ast.Constant) and (node.value is None or node.value is False)
