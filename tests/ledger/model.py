@@ -66,6 +66,7 @@ class Order:
     parts: int = 0
     returned: list[Part] = field(default_factory=list)
     repaid: dict[Lot, int] = field(default_factory=dict)  # of a debt, by what came back to a lot
+    paid: int = 0  # of a debt, by what it earned
 
 
 @dataclass

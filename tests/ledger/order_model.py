@@ -21,7 +21,6 @@ def move(model: Model, wish: Wish) -> str:
     if wish.earned and order.lot is None:  # what came back before it earned comes back after it
         _take_again(model, wish, order, _sum(order.returned))
     _earn(model, wish, order)
-    _redate(model, wish, order)
     _cancel(model, wish, order, order.net - wish.kept)
     _give_back(model, wish, order)
     return ""
@@ -177,33 +176,116 @@ def _ends(model: Model, wish: Wish, part: Part) -> int:
 
 # -- earning
 def _earn(model: Model, wish: Wish, order: Order) -> None:
-    missing = (wish.kept if order.lot else wish.earned) - order.net
-    if missing <= 0:
-        return
-    order.net += missing
-    for part in _cut(order.undone, missing):
-        missing -= part.points
+    owed, own = model.owed, order.lot
+    if own is None and wish.earned:
+        waits = wish.matures_at > wish.granted_at
+        own = order.lot = Lot(
+            wish.granted_at, wish.matures_at, wish.expires_at, wish.earned, waits, wish.order
+        )
+        order.net = wish.earned
+        model.lots.append(own)
+        if not waits:
+            model.repay(own)
+        model.settle(model.now)
+        order.paid = owed - model.owed
+    elif own is not None:
+        _hear(model, wish, order, own)
+
+
+def _hear(model: Model, wish: Wish, order: Order, own: Lot) -> None:
+    """News of an order that has earned. What its lot can give since then repays first."""
+    ready = _ready(model, wish, own)
+    own.granted_at = min(own.granted_at, wish.granted_at)
+    own.expires_at = min(own.expires_at, max(wish.expires_at, model.now + 1))
+    if _is_over(model, wish, own) and order.paid:
+        _undo_repaying(model, wish, order, own)
+    missing = _reinstate(model, wish, order, wish.kept - order.net)
+    if missing > 0:
+        order.net += missing
+        _enter_own(model, wish, order, missing)
+    if not _is_over(model, wish, own):
+        own.matures_at = min(own.matures_at, wish.matures_at)
+        if own.waits and own.free and own.matures_at <= model.now:
+            own.waits = False
+            order.paid += model.repay(own)
+    fresh = max(0, _ready(model, wish, own) - ready)
+    fresh -= _repay_late(model, order, own, fresh)
+    for lot in [*reversed(order.repaid)]:
+        part = min(fresh, max(0, order.repaid[lot])) if lot is not own else 0
+        if part:  # what the order gave back need not have repaid it
+            fresh -= part
+            order.repaid[lot] -= part
+            lot.free += part
+            model.owed += part
+            if lot.expires_at <= model.now:
+                model.expire(lot)
+            order.paid += model.repay(own)
+            _repay_late(model, order, own, part)
+
+
+def _is_over(model: Model, wish: Wish, own: Lot) -> bool:
+    """Whether its end, by all that is told, came before it matured."""
+    ended_at = min(own.expires_at, wish.expires_at)
+    return ended_at <= model.now and ended_at < min(own.matures_at, wish.matures_at)
+
+
+def _ready(model: Model, wish: Wish, own: Lot) -> int:
+    """What can be spent of it, or could before it expired."""
+    ended_at = min(own.expires_at, wish.expires_at)
+    return own.free + own.expired if own.matures_at <= min(model.now, ended_at) else 0
+
+
+def _repay_late(model: Model, order: Order, own: Lot, points: int) -> int:
+    """What has expired of it repays all the same."""
+    part = min(model.owed, own.expired, points)
+    own.expired, model.owed = own.expired - part, model.owed - part
+    order.paid += part
+    return part
+
+
+def _undo_repaying(model: Model, wish: Wish, order: Order, own: Lot) -> None:
+    """It never was to be spent: what it repaid is owed, or repaid by what else there is."""
+    _reinstate(model, wish, order, _sum(order.undone))
+    model.owed += order.paid
+    own.free += order.paid
+    order.paid, own.waits = 0, False
+    model.expire(own)
+    given = [part.place for part in order.returned if part.points]
+    for lot in in_spending_order(model.lots):
+        if lot not in given:
+            model.repay(lot)
+    if model.owed:
+        _take_again(model, wish, order, _sum(order.returned))
+
+
+def _reinstate(model: Model, wish: Wish, order: Order, points: int) -> int:
+    """What was cancelled goes back, last first; how much there was too little of it."""
+    for part in _cut(order.undone, points):
+        points -= part.points
+        order.net += part.points
         if part.place == "debt":
-            _forgive_debt(model, order, part.points)
+            _forgive_debt(model, wish, order, part.points)
         elif isinstance(part.place, Lot):
             if part.had_expired and not part.place.revives:
                 part.place.expired += part.points
+            elif part.place is order.lot:
+                _enter_own(model, wish, order, part.points)
             else:
                 model.enter(part.place, part.points)
-    if missing and order.lot:
-        model.enter(order.lot, missing)
-    elif missing:
-        waits = wish.matures_at > wish.granted_at
-        order.lot = Lot(
-            wish.granted_at, wish.matures_at, wish.expires_at, missing, waits, wish.order
-        )
-        model.lots.append(order.lot)
-        if not waits:
-            model.repay(order.lot)
-        model.settle(model.now)
+    return points
 
 
-def _forgive_debt(model: Model, order: Order, points: int) -> None:
+def _enter_own(model: Model, wish: Wish, order: Order, points: int) -> None:
+    own = order.lot
+    assert own is not None
+    if _is_over(model, wish, own):
+        own.free += points
+        model.expire(own)
+    else:
+        order.paid += model.enter(own, points)
+
+
+def _forgive_debt(model: Model, wish: Wish, order: Order, points: int) -> None:
     """Where it has been repaid meanwhile, the points go to where the order's return had repaid it
     from, last first, and the rest goes to the order's lot."""
     part = min(points, model.owed)
@@ -217,23 +299,7 @@ def _forgive_debt(model: Model, order: Order, points: int) -> None:
             points -= part
     if points and order.lot:
         order.repaid[order.lot] = order.repaid.get(order.lot, 0) - points
-        model.enter(order.lot, points)
-
-
-def _redate(model: Model, wish: Wish, order: Order) -> None:
-    """Dates only come nearer, and an end never before now."""
-    lot, now = order.lot, model.now
-    if lot:
-        ends = min(wish.expires_at, lot.expires_at)
-        if lot.waits and min(wish.matures_at, lot.matures_at) <= ends < lot.matures_at:
-            paid = min(lot.expired, model.owed)  # it did mature before it expired
-            lot.expired, model.owed = lot.expired - paid, model.owed - paid
-        lot.granted_at = min(lot.granted_at, wish.granted_at)
-        lot.matures_at = min(lot.matures_at, wish.matures_at)
-        lot.expires_at = min(lot.expires_at, max(wish.expires_at, now + 1))
-        if lot.waits and lot.free and lot.matures_at <= now:
-            lot.waits = False
-            model.repay(lot)
+        _enter_own(model, wish, order, points)
 
 
 # -- cancelling

@@ -355,11 +355,133 @@ EXPIRIES = {
     """,
 }
 
-TALES = {**RETURNS, **EXPIRIES}
+REPAYMENTS = {
+    "its points had ended when it was delivered: they repay nothing, nor does what comes later": """
+        d0 order C 40
+        d0 spend 40
+        d0 order C 40 kept 0
+        d9 order A 30 placed 4 expire 1 mature never
+        d9 order A 30 delivered 6 mature 0
+        d9 = owed 40 used 40
+        d9 order A 50
+        d9 = owed 40 used 40
+        d9 order A 20
+        d9 order A 30
+        d9 = owed 40 used 40
+    """,
+    "it turns out older, so that its points had ended when it was delivered: owed again": """
+        d0 order C 40
+        d0 spend 40
+        d0 order C 40 kept 0
+        d9 order A 30 placed 4 expire 4 delivered 6 mature 0
+        d9 = owed 10 used 40
+        d9 order A 30 expire 1
+        d9 = owed 40 used 40
+        d9 order A 30 expire 1
+        d9 order A 30 delivered 5 mature 0       # in time after all
+        d9 = owed 10 used 40
+        | earn 40 lot 1 at d0
+        | spend 40 lot 1 at d0
+        | owe 40 at d0+1
+        | earn 30 lot 2 at d4
+        | mature 30 lot 2 at d6
+        | repay 30 lot 2 at d9
+        | reopen 30 lot 2 at d9+2
+        | expire 30 lot 2 at d9+2
+        | repay 30 lot 2 at d9+4
+    """,
+    "it turns out older while its points live: what repaid is owed again, and the rest is over": """
+        d0 order C 40
+        d0 spend 40
+        d0 order C 40 kept 0
+        d9 order A 60 placed 4 expire 20 delivered 6 mature 0
+        d9 = available 20 used 40
+        d9 adjust +5
+        d9 order A 60 expire 1
+        d9 = owed 35 used 40
+        ! points.earned 40
+        ! points.redeemed 40
+        ! points.cancelled 40
+        ! points.owed 40
+        ! points.earned 60
+        ! points.matured 60
+        ! points.repaid 40
+        ! points.adjusted 5
+        ! points.owed 40
+        ! points.expired 60
+        ! points.repaid 5
+    """,
+    "it turns out older, and was cancelled: as if that had been known when it came": """
+        d0 adjust +10
+        d0 hold 10 cart c for 30
+        d0 order C 5
+        d0 spend 5
+        d0 order C 5 kept 0
+        d9 order A 20 placed 4 expire 4 delivered 6 mature 0 cart c
+        d9 = used 15
+        d9 order A 20 kept 0 back 10
+        d9 = available 5 used 5
+        d9 order A 20 kept 0 expire 1
+        d9 = available 5 used 5
+        d9 lots 1:5 2:0 3:0
+    """,
+    "it was delivered before it gave points back: what it earned repays, and all comes back": """
+        d0 adjust +10
+        d0 hold 10 cart c for 30
+        d1 order C 5
+        d1 spend 5
+        d1 order C 5 kept 0
+        d3 order A 20 mature never cart c kept 10 back 10
+        d3 = pending 10 available 5 used 5
+        d4 order A 20 kept 10 delivered 3 mature 0
+        d4 = available 15 used 5
+        d4 lots 1:10 2:0 3:5
+        | adjust 10 lot 1 at d0
+        | hold 10 lot 1 at d0
+        | earn 5 lot 2 at d1
+        | spend 5 lot 2 at d1
+        | owe 5 at d1+1
+        | capture 10 lot 1 at d3
+        | earn 20 lot 3 at d3
+        | cancel 10 lot 3 at d3
+        | return 10 lot 1 at d3
+        | repay 5 lot 1 at d3
+        | mature 10 lot 3 at d3
+        | reopen 5 lot 1 at d4
+        | repay 5 lot 3 at d4
+    """,
+    "it is worth more than when it gave points back: what it earned more repays": """
+        d0 adjust +10
+        d0 hold 10 cart c for 30
+        d1 order C 5
+        d1 spend 5
+        d1 order C 5 kept 0
+        d3 order A 2 cart c kept 2 back 10
+        d3 = available 7 used 5
+        d4 order A 4 kept 4
+        d4 = available 9 used 5
+        d4 lots 1:9 2:0 3:0
+    """,
+    "what it gave back had ended when it repaid: then it expires, and what it earned repays": """
+        d0 adjust +10 expire 4
+        d0 hold 10 cart c for 30
+        d1 order C 5
+        d1 spend 5
+        d1 order C 5 kept 0
+        d3 order A 8 mature never cart c
+        d3 order A 8 back 10
+        d3 = pending 8 available 5 used 5
+        d9 = pending 8 used 5
+        d9 order A 8 delivered 3 mature 0
+        d9 = available 3 used 5
+    """,
+}
+
+TALES = {**RETURNS, **EXPIRIES, **REPAYMENTS}
 
 
 def test_no_tale_is_told_twice() -> None:
-    assert len(TALES) == len(RETURNS) + len(EXPIRIES)
+    assert len(TALES) == len(RETURNS) + len(EXPIRIES) + len(REPAYMENTS)
 
 
 @pytest.mark.parametrize("name", TALES)

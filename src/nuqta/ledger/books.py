@@ -159,7 +159,7 @@ class Books:
         elif lot.matures_at <= min(now, lot.expires_at):
             self.mature(lot.lot, lot.matures_at, stamp)
         if lot.expires_at <= now:
-            self._expire(lot.lot, lot.expires_at, stamp)
+            self.expire(lot.lot, lot.expires_at, stamp)
         # What fell due of it has been booked: the next command must not look for it again.
         self.next_change_at = min(due, self.lots[lot.lot].next_change_at)
 
@@ -249,7 +249,7 @@ class Books:
             self.repay(number, stamp)
         lot = self.lots[number]
         if lot.free and lot.expires_at <= stamp.now:
-            self._expire(number, stamp.now, stamp)
+            self.expire(number, stamp.now, stamp)
 
     def repay(self, number: int, stamp: Stamp) -> None:
         """What enters available repays what is owed first, in the same command."""
@@ -281,7 +281,7 @@ class Books:
             if what == _MATURE:
                 self.mature(number, instant, Stamp(now, SYSTEM, f"mature:{number}"))
             elif what == _EXPIRE:
-                self._expire(number, instant, Stamp(now, SYSTEM, f"expire:{number}"))
+                self.expire(number, instant, Stamp(now, SYSTEM, f"expire:{number}"))
             else:
                 self._lapse(number, instant, now, due)
         self.next_change_at = self._due()
@@ -295,7 +295,8 @@ class Books:
         self.book("mature", "pending", "available", lot.left, number, stamp, effective_at=instant)
         self.repay(number, stamp)
 
-    def _expire(self, number: int, instant: Instant, stamp: Stamp) -> None:
+    def expire(self, number: int, instant: Instant, stamp: Stamp) -> None:
+        """What no cart holds of a lot expires, effective at `instant`."""
         lot = self.lots[number]
         if not lot.free:  # what was left of it repaid a debt when it matured
             return
@@ -322,7 +323,7 @@ class Books:
         self.put(replace(lot, held=lot.held - points))
         self.book("release", "held", "available", points, number, stamp, effective_at=at, hold=hold)
         if lot.expires_at <= at:
-            self._expire(number, at, stamp)
+            self.expire(number, at, stamp)
         else:
             self.repay(number, stamp)
 

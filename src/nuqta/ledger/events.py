@@ -45,6 +45,7 @@ TOLD: Final[dict[tuple[str, str], tuple[str, ...]]] = {
     ("available", "adjusted_out"): ("points.adjusted",),
     ("available", "owed"): ("points.repaid",),
     ("expired", "owed"): ("points.repaid",),
+    ("owed", "available"): ("points.owed",),
 }
 """Which events a movement between two places brings about."""
 

@@ -26,9 +26,10 @@ _UNDOES = {
     "reinstate": "cancel owe forgive",
     "return": "capture spend owe forgive",
     "spend": "return",
+    "reopen": "repay",
 }
 """Which moves may undo which others."""
-_MUST_UNDO = frozenset({"cancel", "reinstate", "return"})
+_MUST_UNDO = frozenset({"cancel", "reinstate", "return", "reopen"})
 _WITHOUT_LOT = frozenset({"owe", "forgive", "reinstate", "return"})
 """Moves that need not touch a lot, because a debt or the program bears them."""
 _DUE = ("mature:", "expire:", "lapse:")

@@ -10,6 +10,8 @@ events arrived, and however often. Three choices make that true down to the sing
   from, last first: a debt shrinks, a lot gets its points back. It is no second earning.
 * When an order's earnings are cancelled in several steps, the points that its own return has given
   back are the last to be touched: as in one step, in which they come back after it.
+* What the order earns repays before what it gives back. Whether it ever could, because it matured
+  before its end, is judged by all that is told: news may say so later, and may take it back.
 
 The sequence is: capture or spend; take again; reinstate or earn; new dates; cancel; give back. The
 parts of it that concern what the order redeems stand in `redeemed`.
@@ -74,14 +76,12 @@ class _Mover(Redeemed):
         taken = command.redeemed - command.returned
         if taken > self.redeemed():
             self.take_again(taken - self.redeemed())
-        missing = self._target() - self._net()
-        if missing > 0:
-            if self.own_lot() is None:  # what came back before it earned comes back after it
-                self.take_again(self.returned())
-            self._earn(missing)
         own = self.own_lot()
         if own is not None:
-            self._redate(own)
+            self._earn_on(own)
+        elif self._target():  # what came back before it earned comes back after it
+            self.take_again(self.returned())
+            self.open_lot(self._target())
         surplus = self._net() - command.kept
         if surplus > 0:
             self._cancel(surplus)
@@ -102,19 +102,29 @@ class _Mover(Redeemed):
         return self.command.kept if has_earned else self.command.earned
 
     # -- earning ------------------------------------------------------------------------------
-    def _earn(self, points: Points) -> None:
-        """First what was cancelled comes back to where it was taken from, last first."""
+    def _earn_on(self, own: Lot) -> None:
+        """News of an order that has earned: its lot's end, its points, its maturity."""
+        ready = self._ready(own)
+        self._end_sooner(own)
+        if self._is_over(own):
+            self._undo_repaying(own.lot)
+        missing = self._target() - self._net()
+        if missing > 0:
+            missing = self._reinstate_last(missing)
+        if missing > 0:
+            self._earn_more(self.books.lots[own.lot], missing)
+        self._mature_late(own.lot)
+        self._repay_first(own.lot, ready)
+
+    def _reinstate_last(self, points: Points) -> Points:
+        """What was cancelled comes back to where it was taken from, last first; the rest of the
+        points, of which nothing was cancelled."""
         for line, left in reversed(self.standing()):
             if points and line.target == "cancelled":
                 part = min(left, points)
                 self._reinstate(line, part)
                 points -= part
-        if points:
-            own = self.own_lot()
-            if own is None:
-                self.open_lot(points)
-            else:
-                self._earn_more(own, points)
+        return points
 
     def open_lot(self, points: Points) -> None:
         command = self.command
@@ -127,13 +137,23 @@ class _Mover(Redeemed):
 
     def _earn_more(self, lot: Lot, points: Points) -> None:
         """The order is worth more than before: its lot grows."""
-        books, stamp = self.books, self.stamp
-        if lot.is_pending and lot.matures_at <= stamp.now:
-            lot = replace(lot, is_pending=0)
-        books.put(replace(lot, granted=lot.granted + points, left=lot.left + points))
-        target = "pending" if lot.is_pending else "available"
-        books.book("earn", "issued", target, points, lot.lot, stamp)
-        books.came_in(lot.lot, stamp)
+        self._enter_own("earn", "issued", replace(lot, granted=lot.granted + points), points)
+
+    def _enter_own(self, move: str, source: str, own: Lot, points: Points, undoes: int = 0) -> None:
+        """Points come into the order's own lot. Where that was over before it could be spent, they
+        are over too, and repay nothing."""
+        if not self._is_over(own):
+            self.books.enter(move, source, own, points, self.stamp, undoes=undoes)
+            return
+        self.books.put(replace(own, left=own.left + points))
+        target = "pending" if own.is_pending else "available"
+        self.books.book(move, source, target, points, own.lot, self.stamp, undoes=undoes)
+        self._expire_own(own.lot)
+
+    def _expire_own(self, number: int) -> None:
+        """At once, though its end may be a microsecond from now: this line is recorded later."""
+        at = max(self.stamp.now, self.books.lots[number].expires_at)
+        self.books.expire(number, at, self.stamp)
 
     def _reinstate(self, line: Transfer, points: Points) -> None:
         books, stamp = self.books, self.stamp
@@ -151,16 +171,17 @@ class _Mover(Redeemed):
                 books.put(replace(lot, expired=lot.expired + points))
                 self._back_to("expired", points, line.lot, line)
             case _:
-                lot = books.lots[line.lot]
-                books.enter("reinstate", "cancelled", lot, points, stamp, undoes=line.version)
+                lot, own = books.lots[line.lot], self.own_lot()
+                if own is not None and lot.lot == own.lot:
+                    self._enter_own("reinstate", "cancelled", lot, points, line.version)
+                else:
+                    books.enter("reinstate", "cancelled", lot, points, stamp, undoes=line.version)
 
     def _reinstate_repaid(self, line: Transfer, points: Points) -> None:
         """A debt has been repaid meanwhile: by what the order gave back itself, which goes back to
         where that was; the rest goes to the order's own lot."""
-        books = self.books
-        returned = [one.lot for one in self.lines() if one.move == "return" and one.lot != NO_LOT]
-        own = self.earned_lot()
-        for number in dict.fromkeys(reversed(returned)):
+        books, own = self.books, self.earned_lot()
+        for number in self.returned_into():
             part = min(points, self.repaid_from(number))
             if part and number != own.lot:
                 points -= part
@@ -168,42 +189,114 @@ class _Mover(Redeemed):
                             undoes=line.version)  # fmt: skip
         if points:
             own = replace(own, granted=own.granted + points)  # they have never been in it
-            books.enter("reinstate", "cancelled", own, points, self.stamp, undoes=line.version)
+            self._enter_own("reinstate", "cancelled", own, points, line.version)
 
     def _back_to(self, place: str, points: Points, lot: int, line: Transfer) -> None:
         self.books.book(
             "reinstate", "cancelled", place, points, lot, self.stamp, undoes=line.version
         )
 
-    def _redate(self, lot: Lot) -> None:
+    # -- dates --------------------------------------------------------------------------------
+    def _ended_at(self, own: Lot) -> Instant:
+        """The end of the order's lot by all that is told; it may have lived a little longer."""
+        return min(own.expires_at, self.command.expires_at)
+
+    def _is_over(self, own: Lot) -> bool:
+        """Whether all that is told says that the lot ended before it matured."""
+        ended_at = self._ended_at(own)
+        return ended_at <= self.stamp.now and ended_at < self._matured_at(own)
+
+    def _matured_at(self, own: Lot) -> Instant:
+        return min(own.matures_at, self.command.matures_at)
+
+    def _ready(self, own: Lot) -> Points:
+        """How much of the lot could be spent, or could have been before it expired."""
+        if own.matures_at > min(self.stamp.now, self._ended_at(own)):
+            return 0
+        return own.free + own.expired
+
+    def _end_sooner(self, own: Lot) -> None:
         """Dates only come nearer, and an end never before now: what was true stays true."""
-        command, now = self.command, self.stamp.now
+        command = self.command
         dated = replace(
-            lot,
-            granted_at=min(lot.granted_at, command.granted_at),
-            matures_at=min(lot.matures_at, command.matures_at),
-            expires_at=min(lot.expires_at, max(command.expires_at, now + 1)),
+            own,
+            granted_at=min(own.granted_at, command.granted_at),
+            expires_at=min(own.expires_at, max(command.expires_at, self.stamp.now + 1)),
         )
-        if dated == lot:
+        if dated != own:
+            self.books.put(dated)
+
+    def _mature_late(self, number: int) -> None:
+        """A maturity that is learned now. One that came after the end is none."""
+        own = self.books.lots[number]
+        dated = replace(own, matures_at=self._matured_at(own))
+        if dated == own or self._is_over(own):
             return
         self.books.put(dated)
-        ended_at = min(lot.expires_at, command.expires_at)
-        if lot.is_pending and dated.matures_at <= ended_at < lot.matures_at:
-            self._repay_late(dated)
-        if dated.is_pending and dated.matures_at <= now:
+        if dated.is_pending and dated.matures_at <= self.stamp.now:
             # Under this command's key: a balance that was answered before did not know of it. And
             # not before the last of it had come: what waited then would have been less than none.
             came_at = max(line.effective_at for line in self.lines()
-                          if line.lot == dated.lot and line.target == "pending")  # fmt: skip
-            self.books.mature(dated.lot, max(dated.matures_at, came_at), self.stamp)
+                          if line.lot == number and line.target == "pending")  # fmt: skip
+            self.books.mature(number, max(dated.matures_at, came_at), self.stamp)
 
-    def _repay_late(self, lot: Lot) -> None:
-        """It expired while it waited, and news says that it had matured before: what is owed is
-        repaid from it, as if the news had come with the order."""
-        part = min(self.books.sums["owed"], lot.expired)
+    # -- repaying -----------------------------------------------------------------------------
+    def _repay_first(self, number: int, ready: Points) -> None:
+        """What of the lot can be spent since this news repays what is owed, as if the news had
+        come with the order: also what has expired, and before what the order gave back, which
+        thus need not have repaid so much."""
+        books = self.books
+        fresh = self._ready(books.lots[number]) - ready
+        if fresh > 0 and books.sums["owed"]:
+            fresh -= self._repay_late(number, fresh)
+        for other in self.returned_into():
+            part = min(fresh, self.repaid_from(other)) if other != number else 0
+            if part > 0:
+                fresh -= part
+                self._reopen(other, part)
+                books.repay(number, self.stamp)
+                self._repay_late(number, part)
+
+    def _repay_late(self, number: int, points: Points) -> Points:
+        """What has expired of the lot repays, as if it had before; how much did."""
+        own = self.books.lots[number]
+        part = min(self.books.sums["owed"], own.expired, points)
         if part:
-            self.books.put(replace(lot, expired=lot.expired - part))
-            self.books.book("repay", "expired", "owed", part, lot.lot, self.stamp)
+            self.books.put(replace(own, expired=own.expired - part))
+            self.books.book("repay", "expired", "owed", part, number, self.stamp)
+        return part
+
+    def _reopen(self, number: int, points: Points, *, of_own: bool = False) -> None:
+        """What repaid out of a lot is owed again, and back in the lot, last first."""
+        books = self.books
+        for line, left in reversed(self.repaying(number, of_own=of_own)):
+            part = min(left, points)
+            if part:
+                points -= part
+                lot = books.lots[number]
+                books.put(replace(lot, left=lot.left + part, is_pending=0))
+                books.book("reopen", "owed", "available", part, number, self.stamp,
+                           undoes=line.version)  # fmt: skip
+        if not of_own and books.lots[number].expires_at <= self.stamp.now:
+            books.expire(number, self.stamp.now, self.stamp)
+
+    def _undo_repaying(self, number: int) -> None:
+        """The lot turns out to have ended before it matured: what it repaid is owed again. All
+        that was undone of the order, or given back, is so anew after it."""
+        books, stamp = self.books, self.stamp
+        repaid = sum(left for _, left in self.repaying(number, of_own=True))
+        if not repaid:
+            return
+        self._reinstate_last(sum(left for line, left in self.standing()
+                                 if line.target == "cancelled"))  # fmt: skip
+        self._reopen(number, repaid, of_own=True)
+        self._expire_own(number)
+        given = self.given_back_to()
+        for lot in sorted(books.lots.values(), key=spending_order):
+            if not lot.is_pending and lot.lot not in given:
+                books.repay(lot.lot, stamp)
+        if books.sums["owed"]:
+            self.take_again(self.returned())
 
     # -- cancelling ---------------------------------------------------------------------------
     def _cancel(self, points: Points) -> None:

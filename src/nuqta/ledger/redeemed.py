@@ -152,17 +152,31 @@ class Redeemed:
     def repaid_from(self, lot: int) -> Points:
         """What the order's returns into a lot repaid at once and is not owed, or back, again."""
         lines = {line.version: line for line in self.lines()}
-        repaid = 0
+        repaid = sum(left for _, left in self.repaying(lot))
         for line in lines.values():
             if line.lot != lot:
                 continue
             undone = lines.get(line.undoes)
-            before = lines.get(line.version - 1)
-            if line.move == "repay" and before and (before.move, before.lot) == ("return", lot):
-                repaid += line.points
-            elif line.move == "owe" or (undone and (line.move, undone.source) == _SHRINKS):
+            if line.move == "owe" or (undone and (line.move, undone.source) == _SHRINKS):
                 repaid -= line.points
         return max(0, repaid)
+
+    def repaying(self, lot: int, *, of_own: bool = False) -> list[tuple[Transfer, Points]]:
+        """The lines by which what the order's returns brought into a lot repaid at once, with what
+        of each was not reopened; `of_own`: by which what it earned did."""
+        given = {line.version + 1: line.move for line in self.lines()
+                 if line.lot == lot and line.move in ("return", "release")}  # fmt: skip
+        wanted = None if of_own else "return"
+        return [
+            (line, left)
+            for line, left in self.standing()
+            if (line.move, line.lot) == ("repay", lot) and given.get(line.version) == wanted
+        ]
+
+    def returned_into(self) -> list[int]:
+        """The lots into which the order's returns ever brought points, the last one first."""
+        returned = [one.lot for one in self.lines() if one.move == "return" and one.lot != NO_LOT]
+        return list(dict.fromkeys(reversed(returned)))
 
     def give_back(self, points: Points) -> None:
         """What was taken last comes back first: to its lot or, where that expired, to a new one."""
@@ -203,7 +217,7 @@ class Redeemed:
         taken, at most the grace, from the order's last return on."""
         life = self.command.grace_us
         if expired is not None:
-            life = min(life, max(0, expired.expires_at - self._taken_at(line)))
+            life = min(life, expired.expires_at - self._taken_at(line))
         return min(self.command.undone_at, self.stamp.now) + life
 
     def take_what_ends_otherwise(self) -> None:

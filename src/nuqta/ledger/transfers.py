@@ -48,12 +48,14 @@ MOVES: Final[dict[str, frozenset[tuple[str, str]]]] = {
     "adjust": frozenset({("adjusted_in", "available"), ("available", "adjusted_out")}),
     "owe": frozenset({("owed", "cancelled"), ("owed", "redeemed")}),
     "repay": frozenset({("available", "owed"), ("expired", "owed")}),
+    "reopen": frozenset({("owed", "available")}),
     "forgive": frozenset({("forgiven", "cancelled"), ("forgiven", "redeemed")}),
 }  # fmt: skip
 """Beyond the design's table: points of an order that had expired unspent are cancelled from where
 they went, and so is what an order gave back and takes again, or what turns out to have matured in
 time to repay a debt; a cancellation that is itself undone is reinstated to where it took from; and
-points that an order redeemed though they were gone are owed, or borne by the program (decision 7).
+points that an order redeemed though they were gone are owed, or borne by the program; and what
+repaid a debt that news of its order says others repaid, or nobody, is reopened (decision 7).
 """
 
 NO_LOT: Final = 0

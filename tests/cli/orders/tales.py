@@ -267,7 +267,27 @@ def by_parts(teller: Teller) -> None:
     teller.order(aisha, "H-7", bought("mat", 1_000), cart="c3", redeemed_points=40, origin=partner)
 
 
+def who_repaid(teller: Teller) -> None:
+    """Both owe. What Badr gave back repaid before it is told that what he earned could; what Aisha
+    earned repaid before it is told that it had ended by then."""
+    world, aisha, badr = teller.world, teller.world.aisha, teller.world.badr
+    world.adjust(badr, 100)
+    teller.hold(badr, "c1")
+    for who, number in ((badr, "W-1"), (aisha, "W-2")):
+        teller.order(who, number, bought("rug", 5_000))
+        world.adjust(who, -50)
+        teller.order(who, number, bought("rug", 5_000), status="cancelled")  # 50 are owed
+    world.program(teller.store, ProgramWish(maturity_from="delivered", expiry_days=10))
+    cup = bought("cup", 10_000, 2, 1)
+    teller.order(badr, "W-3", cup, cart="c1")  # 50 come back and repay
+    teller.order(badr, "W-3", cup, cart="c1", status="delivered")  # 45 could have
+    placed_at = world.time.wall
+    world.time.forward(days=11)
+    teller.order(aisha, "W-4", bought("pot", 10_000), status="delivered")  # 50 repay
+    teller.order(aisha, "W-4", bought("pot", 10_000), status="delivered", placed_at=placed_at)
+
+
 TALES = (
     life_of_a_point, debts_and_carts, spent_and_gone, the_shop_bears_it, news_too_late,
-    after_their_end, by_parts,
+    after_their_end, by_parts, who_repaid,
 )  # fmt: skip

@@ -115,6 +115,15 @@ def test_a_complaint_is_answered(told: Told, tale: str, version: int, words: str
     assert words in said(told[tale], "2", version)
 
 
+def test_a_debt_that_is_open_again_is_told_with_its_reason(told: Told) -> None:
+    shop = told["who_repaid"]
+    over = "50 points are owed again: it turned out that the points that order W-4 earned had come"
+    assert said(shop, "1", 6).startswith(over)
+    back = "45 points that had gone to what was owed (version 10) came back to the points that were"
+    assert said(shop, "2", 12).startswith(back)
+    assert "points that order W-3 earned repay it first." in said(shop, "2", 12)
+
+
 def test_time_and_what_waits_for_a_delivery_are_told_as_they_are(told: Told) -> None:
     shop = told["after_their_end"]
     late = "100 points that had expired before any could be spent went to what was owed"

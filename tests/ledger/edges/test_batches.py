@@ -156,6 +156,22 @@ def test_a_refusal_leaves_the_books_in_hand_as_they_were(name: str) -> None:
     assert kept(with_it)[:5] == kept(without)[:5]
 
 
+def test_what_ends_while_a_batch_is_decided_has_ended() -> None:
+    """Each command is later than the one before, be it by a microsecond."""
+    together, alone = Paper(), Paper()
+    batch: list[Command] = [
+        adjust(5, "a", NOW + 2), adjust(1, "b"), reserve(2, "c", "c"), replace(
+            reserve(1, "d", "d"), life_us=2), spend(1, "e"), adjust(7, "f", NOW + 9),
+        spend(4, "g"), release("c", "h"), spend(3, "i"), spend(3, "j"), spend(1, "k"),
+        earn(9, "A", NOW - DAY_US, 1, 2), spend(1, "l"), settle(), adjust(1, "m"),
+    ]  # fmt: skip
+    done = codes(together, batch)
+    assert done == [code for command in batch for code in codes(alone, [command])]
+    assert "NOT_ENOUGH_POINTS" in done
+    assert kept(together) == kept(alone)
+    assert together.wrongs() == []
+
+
 # -- what is answered ------------------------------------------------------------------------------
 
 

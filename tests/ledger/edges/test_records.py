@@ -147,6 +147,7 @@ MOVED = """
     reinstate cancelled owed  points.earned points.repaid
     reinstate cancelled pending  points.earned
     release held available  points.released
+    reopen owed available  points.owed
     repay available owed  points.repaid
     repay expired owed  points.repaid
     return redeemed available  points.returned

@@ -412,6 +412,18 @@ class _Teller:
             f"{_points(self._points)} went to what was owed, as soon as they came in.{self._from()}"
         )
 
+    def reopened(self) -> str:
+        lot, undone = self._one.lot, self._version_undone()
+        if lot is not None and lot.order_key == self._one.transfer.order_key and not lot.revives:
+            return (
+                f"{_are(self._points)} owed again: it turned out that {self._whose(lot)} had come"
+                f" to their end before they could be spent, so they repaid nothing{undone}."
+            )
+        return (
+            f"{_points(self._points)} that had gone to what was owed{undone} came back to"
+            f" {self._whose(lot)}{self._until()}: points that {self._order} earned repay it first."
+        )
+
     # -- by hand ------------------------------------------------------------------------------
     def added(self) -> str:
         lot = self._one.lot
@@ -456,6 +468,7 @@ _WORDS: Final[dict[tuple[str, str], Callable[[_Teller], str]]] = {
     ("owed", "redeemed"): _Teller.owed,
     ("available", "owed"): _Teller.repaid,
     ("expired", "owed"): _Teller.repaid,
+    ("owed", "available"): _Teller.reopened,
     ("forgiven", "cancelled"): _Teller.forgiven,
     ("forgiven", "redeemed"): _Teller.forgiven,
 }
