@@ -52,7 +52,7 @@ async def metrics(request: Request) -> Outcome:
     if sent is None:
         return refusals.AUTHORIZATION_MISSING
     if not hmac.compare_digest(_digest(sent), _digest(wanted)):
-        wait_s = failed(request.paces, request.address)
+        wait_s = failed(request.paces, request.address)  # a token is right, or a try in vain
         return replace(_WAIT, retry_after_s=wait_s) if wait_s else refusals.AUTHORIZATION_INVALID
     sheets = [request.engine.door.meters.sheet]
     if request.meters is not None:
