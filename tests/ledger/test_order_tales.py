@@ -399,17 +399,6 @@ REPAYMENTS = {
         d9 adjust +5
         d9 order A 60 expire 1
         d9 = owed 35 used 40
-        ! points.earned 40
-        ! points.redeemed 40
-        ! points.cancelled 40
-        ! points.owed 40
-        ! points.earned 60
-        ! points.matured 60
-        ! points.repaid 40
-        ! points.adjusted 5
-        ! points.owed 40
-        ! points.expired 60
-        ! points.repaid 5
     """,
     "it turns out older, and was cancelled: as if that had been known when it came": """
         d0 adjust +10

@@ -38,6 +38,7 @@ _BEHIND = statement("webhooks.behind")
 _PAUSED = statement("webhooks.count_paused")
 _UNSEALED_MAX: Final = 10_000
 _UNPLACED_MAX: Final = 100_000
+_WAIT: Final = refusals.TOO_MANY_REQUESTS
 _TEXT: Final = b"text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -52,8 +53,7 @@ async def metrics(request: Request) -> Outcome:
         return refusals.AUTHORIZATION_MISSING
     if not hmac.compare_digest(_digest(sent), _digest(wanted)):
         wait_s = failed(request.paces, request.address)  # a token is right, or a try in vain
-        too_many = replace(refusals.TOO_MANY_REQUESTS, retry_after_s=wait_s)
-        return too_many if wait_s else refusals.AUTHORIZATION_INVALID
+        return replace(_WAIT, retry_after_s=wait_s) if wait_s else refusals.AUTHORIZATION_INVALID
     sheets = [request.engine.door.meters.sheet]
     if request.meters is not None:
         sheets.append(request.meters.sheet)
@@ -243,6 +243,5 @@ def _of_processes(pages: list[Page]) -> "Iterator[Metric]":
 ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", "/metrics", "page", "", metrics, "The server's figures, for Prometheus.",
           takes_more=True, answer=Paper({200: "text/plain"}),
-          refusals=(refusals.AUTHORIZATION_MISSING, refusals.AUTHORIZATION_INVALID,
-                    refusals.TOO_MANY_REQUESTS)),
+          refusals=(refusals.AUTHORIZATION_MISSING, refusals.AUTHORIZATION_INVALID, _WAIT)),
 )  # fmt: skip
