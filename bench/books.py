@@ -19,7 +19,8 @@ from nuqta.engine.engine import Engine
 from nuqta.engine.reading.audit import audit
 from nuqta.ledger.account import dkey_of
 from nuqta.ledger.commands import Command, Spend
-from nuqta.web.limiter import Limiter, Memory
+from nuqta.settings import Settings
+from nuqta.web.limiter import limiters
 from nuqta.web.log import RequestLog
 
 SHORT, LONG = 10, 1_000_000
@@ -51,7 +52,8 @@ def grow(house: Engine, shop: Shop, number: int, transfers: int) -> None:
 
 def _in_process(house: Engine, shop: Shop, seconds: float) -> tuple[list[float], list[float]]:
     """Microseconds of one reply, for the short and the long account, in slices."""
-    route = PointsRoute(house, Limiter(0, Memory(1), is_off=True), RequestLog(0))
+    off = limiters(Settings({"NUQTA_RATE_LIMIT": "0"}))
+    route = PointsRoute(house, off, RequestLog(0))
     found: tuple[list[float], list[float]] = ([], [])
     ends = perf_counter() + seconds
     while perf_counter() < ends:
@@ -63,7 +65,7 @@ def _in_process(house: Engine, shop: Shop, seconds: float) -> tuple[list[float],
             began = perf_counter()
             status = 0
             for _ in range(_CALLS):
-                status, _, _ = route.reply("GET", str(shop.store_id), headers, b"bench")
+                status, _, _ = route.reply("GET", str(shop.store_id), headers, "", b"bench")
             times.append((perf_counter() - began) / _CALLS * 1e6)
             if status != 200:
                 raise RuntimeError(f"the balance answered {status}")

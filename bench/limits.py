@@ -10,6 +10,8 @@ from pathlib import Path
 from statistics import median
 from time import perf_counter
 
+from msgspec.structs import replace
+
 from bench.machine import pin, unpin
 from bench.reads import Variant, interleave
 from bench.servers import running
@@ -17,7 +19,8 @@ from bench.shop import Shop, folder, make_shop
 from bench.table import aim, paired, show
 from nuqta.api.points import PointsRoute
 from nuqta.engine.engine import Engine
-from nuqta.web.limiter import Limiter, Memory, Shared
+from nuqta.settings import Settings
+from nuqta.web.limiter import Limiter, Memory, Shared, limiters
 from nuqta.web.log import RequestLog
 
 TOKENS = 2_000
@@ -29,12 +32,13 @@ _NAMES = ("no limit", "in the process", "shared by workers")
 def _in_process(house: Engine, shop: Shop, path: Path, seconds: float) -> list[list[float]]:
     """Microseconds of one answer under each kind of limiter, in slices that take turns."""
     Shared.make(path / "table", TOKENS)
-    limiters = (
+    kinds = (
         Limiter(0, Memory(1), is_off=True),
         Limiter(PER_MINUTE, Memory(TOKENS)),
         Limiter(PER_MINUTE, Shared(path / "table")),
     )
-    routes = [PointsRoute(house, limiter, RequestLog(0)) for limiter in limiters]
+    paces = [replace(limiters(Settings()), shoppers=limiter) for limiter in kinds]
+    routes = [PointsRoute(house, one, RequestLog(0)) for one in paces]
     asked = [
         {b"authorization": f"Bearer {shop.authorization}".encode(), b"x-customer-token": one}
         for one in (token.encode() for token in shop.tokens)

@@ -119,10 +119,10 @@ def main(kind: str, port: int) -> None:
     if kind == "points":
         server.serve(Settings(os.environ), "127.0.0.1", port, 1)
         return
-    wire = server.wire()
+    settings = Settings(os.environ)
+    wire = server.wire(settings)
     if kind == "shared":  # what a worker of several is
         with TemporaryDirectory(prefix="nuqta-bench-") as name:
-            settings = Settings(os.environ)
             make_shared(Path(name), settings.rate_limit_tracked)
             wire["app"] = App(open_engine(settings), shared=limiters(settings, Path(name)))
             uvicorn.Server(uvicorn.Config(**wire, host="127.0.0.1", port=port)).run()

@@ -84,7 +84,7 @@ def test_the_calls_of_the_api_page(tmp_path: Path) -> None:
             if path.endswith("/logout"):
                 names["TOKEN"] = world.login(world.aisha)
         assert set(statuses.values()) == {200}, statuses
-        assert len(statuses) == 25
+        assert len(statuses) == 27
 
 
 @pytest.mark.parametrize("block", blocks("docs/api.md", "json"))

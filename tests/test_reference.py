@@ -9,8 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from nuqta.api.app import request_meters
 from nuqta.api.routes import TABLE as ROUTES
+from nuqta.api.seeing.metrics import BOOKS
 from nuqta.refusals import ALL
+from nuqta.seen.door import FAMILIES
 from nuqta.settings import TABLE as SETTINGS
 from nuqta.texts import ARABIC, say
 
@@ -70,12 +73,34 @@ def routes_page() -> str:
     return "\n".join(lines) + "\n"
 
 
+def metrics_page() -> str:
+    """Every figure of /metrics."""
+    lines = [
+        "# Metrics",
+        "",
+        "What `/metrics` tells Prometheus; how to read it is in [operate.md](../operate.md). Those",
+        "with a label `worker` stand for each process; all others are summed over all processes of",
+        "the server. Beside them are Prometheus' own `process_…`, and `nuqta_build_info`.",
+        "",
+        "| name | kind | labels | what it is |",
+        "|---|---|---|---|",
+    ]
+    for family in (*FAMILIES, *request_meters().sheet.families):
+        name = f"{family.name}_total" if family.kind == "counter" else family.name
+        labels = (*family.labels, "worker") if family.kind == "gauge" else family.labels
+        shown = ", ".join(f"`{label}`" for label in labels)
+        lines.append(f"| `{name}` | {family.kind} | {shown} | {family.sentence} |")
+    lines += [f"| `{name}` | gauge |  | {sentence} |" for name, (sentence, _) in BOOKS.items()]
+    return "\n".join(lines) + "\n"
+
+
 @pytest.mark.parametrize(
     ("name", "page"),
     [
         ("settings.md", settings_page),
         ("refusals.md", refusals_page),
         ("routes.md", routes_page),
+        ("metrics.md", metrics_page),
     ],
 )
 def test_a_reference_page_says_what_its_table_says(name: str, page: Callable[[], str]) -> None:

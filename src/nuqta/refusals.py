@@ -145,6 +145,10 @@ CUSTOMER_EXISTS: Final = _row(
     "ERROR_CUSTOMER_EXISTS", 409, False,
     ("Customer exists", "This store already has a customer with that id, e-mail or mobile."),
 )  # fmt: skip
+CUSTOMER_ERASED: Final = _row(
+    "ERROR_CUSTOMER_ERASED", 422, False,
+    ("Customer erased", "This customer was erased at the person's wish, and earns nothing more."),
+)  # fmt: skip
 STAFF_EXISTS: Final = _row(
     "ERROR_STAFF_EXISTS", 409, False,
     ("Account exists", "Somebody already signs in with this e-mail address."),

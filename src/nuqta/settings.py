@@ -21,6 +21,11 @@ class Setting(msgspec.Struct, frozen=True):
     most: int = 0
     pattern: str = ""
 
+    @property
+    def is_secret(self) -> bool:
+        """Whether the value is a secret, or an address that may hold one."""
+        return self.name.endswith(("SECRET", "TOKEN", "KEY")) or self.name in _WITH_SECRETS
+
     def read(self, text: str) -> int | str:
         """The value that the text gives. Raises ValueError, with a sentence, outside the limits."""
         if isinstance(self.default, int):
@@ -30,10 +35,12 @@ class Setting(msgspec.Struct, frozen=True):
                 raise ValueError(f"NUQTA_{self.name} takes {self.least} to {self.most}, not {text}")
             return int(text)
         if self.pattern and re.fullmatch(self.pattern, text) is None:
-            raise ValueError(f"NUQTA_{self.name} does not take {text!r}: {self.sentence}")
+            said = "what it was given" if self.is_secret else repr(text)
+            raise ValueError(f"NUQTA_{self.name} does not take {said}: {self.sentence}")
         return text
 
 
+_WITH_SECRETS: Final = ("SMTP_URL", "DELIVERY_WEBHOOK")
 PER_MINUTE_MAX: Final = 1_000_000
 """The largest limit of requests a minute, also of a partner's own."""
 
@@ -42,11 +49,17 @@ TABLE: Final = (
     Setting("SECRET", "", "The key under which tokens are digested, 32 or more characters, with an"
             " older one behind a comma; empty: the key file beside the database, made by init."),
     Setting("RATE_LIMIT", 60, "Requests a minute of an application on a store's managers' routes;"
-            " 0 turns this and the two limits below off.", 0, 1_000_000),
+            " 0 turns this and the three limits below off.", 0, 1_000_000),
     Setting("RATE_LIMIT_SHOPPER", 60, "Requests a minute of one customer token of an application on"
             " a store; 0 turns it off.", 0, PER_MINUTE_MAX),
     Setting("RATE_LIMIT_ADDRESS", 60, "Requests a minute of one address on what anybody may ask;"
             " 0 is off.", 0, PER_MINUTE_MAX),
+    Setting("RATE_LIMIT_ORDERS", 6_000, "Requests a minute of one store's source of orders; 0 is"
+            " off.", 0, PER_MINUTE_MAX),
+    Setting("FAILED_TRIES", 100, "Wrong tokens, pairs, codes and passwords a minute of one address;"
+            " past it they are answered 429; 0 turns this and the next off.", 0, PER_MINUTE_MAX),
+    Setting("FAILED_TRIES_PREFIX", 1_000, "The same of the network around it: the /24 of an IPv4"
+            " address, the /56 of an IPv6 one; 0 is off.", 0, PER_MINUTE_MAX),
     Setting("RATE_LIMIT_TRACKED", 100_000, "Callers of each kind whose pace is remembered at a"
             " time; several workers keep 32 bytes of each in a file.", 1_000, 10_000_000),
     Setting("PROXY_HEADER", "", "The header at whose end the proxy in front puts its caller's"
@@ -74,7 +87,7 @@ TABLE: Final = (
             " moment of a processor.", 1, 64),
     Setting("PASSWORD_CHECKS_WAITING", 50, "Passwords that may wait for it; more are answered 503.",
             1, 10_000),
-    Setting("COOKIE_SECURE", 1, "0 lets browsers send the cookies of those who sign in over plain"
+    Setting("COOKIE_SECURE", 1, "0 lets browsers send the cookies of staff and shoppers over plain"
             " http, for a server without TLS on this machine.", 0, 1),
     Setting("OAUTH_CODE_SECONDS", 300, "Seconds in which an application must exchange the code that"
             " it was given.", 30, 600),
@@ -119,7 +132,17 @@ TABLE: Final = (
     Setting("HEADER_BYTES", 32_768, "Bytes of a request's line and headers.", 2_048, 2**20),
     Setting("RECEIVE_SECONDS", 30, "Seconds in which a request must have come, line to body.",
             1, 3_600),
+    Setting("SEND_SECONDS", 30, "Seconds for which an answer waits for a caller that does not read"
+            " it; then the connection is cut.", 1, 3_600),
+    Setting("CONNECTIONS", 10_000, "Connections that a server process keeps open; more are answered"
+            " 503 and closed. Each needs an open file.", 10, 1_000_000),
+    Setting("IN_FLIGHT", 2_000, "Requests that a server process has begun and not answered; more"
+            " are answered 503 at once. Balances count only where they take the long way.",
+            1, 1_000_000),
+    Setting("STOP_SECONDS", 10, "Seconds in which a server that is told to stop answers what it has"
+            " begun; the rest is answered 503, and its keys settle it.", 1, 3_600),
     Setting("JSON_DEPTH", 32, "Levels to which a JSON body may be nested.", 2, 500),
+    Setting("JSON_DIGITS", 4_300, "Characters that a number in a JSON body may have.", 40, 4_300),
     Setting("CASHBACK_RULES", 50, "Cashback rules that a store may have.", 2, 1_000),
     Setting("METHODS_PER_STORE", 100, "Redemption methods that a store may have, on or off.",
             1, 10_000),
@@ -157,6 +180,10 @@ TABLE: Final = (
             1, 10_000),
     Setting("LOG_READS", 0, "One read in this many is logged, 0 logs none; refusals and writes"
             " always are.", 0, 1_000_000),
+    Setting("LOG_LINES_WAITING", 10_000, "Lines of the log that may wait for whoever takes them;"
+            " more are dropped and counted.", 1, 1_000_000),
+    Setting("METRICS_TOKEN", "", "The bearer token, 32 to 256 characters, with which /metrics may"
+            " be read; empty: there is no such page.", pattern=r"|[\x21-\x7e]{32,256}"),
 )  # fmt: skip
 
 
@@ -168,6 +195,9 @@ class Settings:
     rate_limit: int
     rate_limit_shopper: int
     rate_limit_address: int
+    rate_limit_orders: int
+    failed_tries: int
+    failed_tries_prefix: int
     rate_limit_tracked: int
     proxy_header: str
     session_idle_hours: int
@@ -208,7 +238,12 @@ class Settings:
     order_bytes: int
     header_bytes: int
     receive_seconds: int
+    send_seconds: int
+    connections: int
+    in_flight: int
+    stop_seconds: int
     json_depth: int
+    json_digits: int
     cashback_rules: int
     methods_per_store: int
     batch: int
@@ -230,6 +265,8 @@ class Settings:
     backup_hours: int
     backup_keep: int
     log_reads: int
+    log_lines_waiting: int
+    metrics_token: str
 
     def __init__(self, environ: Mapping[str, str] | None = None) -> None:
         """Read the table from `environ`. Raises ValueError for a value outside its limits."""
@@ -239,4 +276,6 @@ class Settings:
             value = row.default if text is None else row.read(text)
             setattr(self, row.name.lower(), value)
         if self.rate_limit == 0:
-            self.rate_limit_shopper = self.rate_limit_address = 0
+            self.rate_limit_shopper = self.rate_limit_address = self.rate_limit_orders = 0
+        if self.failed_tries == 0:
+            self.failed_tries_prefix = 0

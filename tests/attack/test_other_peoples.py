@@ -14,7 +14,8 @@ import pytest
 from nuqta.api.points import PointsRoute
 from nuqta.engine.access import partners
 from nuqta.engine.stores import Store
-from nuqta.web.limiter import Limiter, Memory
+from nuqta.settings import Settings
+from nuqta.web.limiter import limiters
 from nuqta.web.log import RequestLog
 from tests.http.server import Answer, House, path_of
 from tests.world import Shopper
@@ -184,7 +185,8 @@ class Meter:
 
     def __init__(self, house: House) -> None:
         engine = house.world.engine
-        self._route = PointsRoute(engine, Limiter(0, Memory(1), is_off=True), RequestLog(0))
+        off = limiters(Settings({"NUQTA_RATE_LIMIT": "0", "NUQTA_FAILED_TRIES": "0"}))
+        self._route = PointsRoute(engine, off, RequestLog(0))
         self._reader = engine.vault.reader()._connection
         self.statements = self.steps = 0
 

@@ -16,9 +16,9 @@ from textwrap import dedent
 import pytest
 
 from nuqta.settings import Settings
-from nuqta.web.limiter import Buckets, Limiter, Memory, Shared, limiters, make_shared
+from nuqta.web.limiter import Buckets, Limiter, Limiters, Memory, Shared, limiters, make_shared
 from tests.http.server import PATIENCE_S, House, Log
-from tests.http.test_serve import free_port, present, process
+from tests.http.test_serve import Process, free_port, present, process
 from tests.tidy import ROOT
 from tests.world import World
 
@@ -226,7 +226,7 @@ def test_an_instant_that_no_clock_of_ours_wrote_is_a_full_bucket_at_most(table: 
 
 def test_a_table_is_made_whole_and_never_over_another(tmp_path: Path) -> None:
     make_shared(tmp_path, 1_000)
-    assert {one.name for one in tmp_path.iterdir()} == {"managers", "shoppers", "addresses"}
+    assert {one.name for one in tmp_path.iterdir()} == set(Limiters.__struct_fields__)
     # A file with holes would kill whoever writes there on a disk that is full.
     assert all(one.stat().st_blocks * 512 >= one.stat().st_size for one in tmp_path.iterdir())
     with pytest.raises(FileExistsError):
@@ -275,6 +275,37 @@ def test_workers_count_together_and_leave_nothing(present: World, tmp_path: Path
     assert code in (0, -signal.SIGTERM), told
     assert "left alone" not in told, "our own name in the environment is nobody's setting"
     assert list(temporary.iterdir()) == []
+
+
+def test_a_killed_servers_folder_is_removed_by_the_next(present: World, tmp_path: Path) -> None:
+    temporary = tmp_path / "temporary"
+    others = temporary / "nuqta-paces-in-the-making"
+    others.mkdir(parents=True)
+    (temporary / "nuqta-paces-a-file").write_text("not a folder")
+    (temporary / "nuqta-paces-elsewhere").symlink_to(tmp_path)
+    kept = set(temporary.iterdir())
+
+    def folder_of(port: int) -> tuple[Process, Path]:
+        server = stack.enter_context(
+            process(present, "--port", str(port), "--workers", "2", TMPDIR=str(temporary))
+        )
+        server.wait_for(port)
+        (folder,) = set(temporary.iterdir()) - kept
+        return server, folder
+
+    with ExitStack() as stack:
+        first, left = folder_of(free_port())
+        first.end(signal.SIGKILL)
+        assert left.is_dir()
+        second, used = folder_of(free_port())
+        assert (left.exists(), used.is_dir()) == (False, True)
+        kept.add(used)
+        folder_of(free_port())
+        assert used.is_dir(), "of a server that lives"
+        assert kept <= set(temporary.iterdir())
+        second.end(signal.SIGTERM)
+        assert not used.exists()
+    assert present.engine.vault.path.is_file(), "what a link leads to stays"
 
 
 _NO_ROOM = """

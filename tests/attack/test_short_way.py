@@ -18,6 +18,7 @@ import uvicorn
 
 from nuqta.api.app import App
 from nuqta.api.server import wire
+from nuqta.api.serving import Server
 from tests.attack.running import serving
 from tests.http.server import (
     PATIENCE_S,
@@ -25,7 +26,6 @@ from tests.http.server import (
     Header,
     House,
     Log,
-    Server,
     Wire,
     open_house,
     path_of,
@@ -437,7 +437,8 @@ def test_a_thousand_connections(ways: Ways) -> None:
 @contextmanager
 def impatient(world: World) -> Iterator[House]:
     """A house whose server closes an idle connection after a second."""
-    config = uvicorn.Config(**{**wire(), "app": App(world.engine), "timeout_keep_alive": 1})
+    told = {**wire(world.engine.settings, App(world.engine)), "timeout_keep_alive": 1}
+    config = uvicorn.Config(**told)
     server = Server(config)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=server.run, args=([listener],))

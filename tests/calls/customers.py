@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from nuqta.engine import customers
 from nuqta.engine.orders import take_in
 from nuqta.loyalty.order_fields import Decoded
 from nuqta.loyalty.orders import placed_and_delivered
@@ -24,9 +25,23 @@ def _view(house: House) -> Call:
     return Call(f"{_ORDERS}/1001/view")
 
 
+def _of_somebody(rest: str) -> Maker:
+    """About a customer whom no other call needs."""
+
+    def call(house: House) -> Call:
+        world, known = house.world, house.world.engine.vault.reader()
+        if customers.find_ever(known, world.riyadh.store_id, 7) is None:
+            world.customer(world.riyadh, 7, "Huda", "huda@shop.example")
+        return Call(f"{_CUSTOMERS}/7/{rest}")
+
+    return call
+
+
 CALLS: Final[dict[str, Maker]] = {
     f"GET {_CUSTOMERS}": lambda house: Call(f"{_CUSTOMERS}?page=1&per_page=15"),
     f"GET {_CUSTOMERS}/{{id}}": lambda house: Call(f"{_CUSTOMERS}/1"),
+    f"POST {_CUSTOMERS}/{{id}}/erase": _of_somebody("erase"),
+    f"GET {_CUSTOMERS}/{{id}}/export": _of_somebody("export"),
     f"GET {_ORDERS}": lambda house: Call(f"{_ORDERS}?page=1&per_page=15"),
     f"GET {_ORDERS}/{{order_id}}/view": _view,
     "GET /v1/managers/account/profile": lambda house: Call("/v1/managers/account/profile"),

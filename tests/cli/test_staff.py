@@ -1,5 +1,6 @@
 """Owners who sign in, and applications that ask to be let in, as a script makes them."""
 
+import asyncio
 import io
 from typing import Any
 
@@ -110,6 +111,73 @@ def test_an_address_that_is_none(shop: Terminal, email: str) -> None:
     for verb in ("create", "disable"):
         said = shop.no(2, "staff", verb, "--store", shop.store, "--email", email)
         assert said.startswith("--email")
+
+
+def test_another_password(shop: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    create(shop, monkeypatch)
+    with open_engine(Settings({"NUQTA_DB": shop.db})) as engine:
+        known = staff.by_email(engine.vault.reader(), EMAIL)
+        assert known is not None
+        now = engine.clock.now()
+        token = engine.door.write_now(
+            "in", lambda tx: staff.sign_in(tx, engine.keyring, engine.settings, known, now)
+        )
+        assert token is not None
+    line = ("staff", "password", "--store", shop.store, "--email", f" {EMAIL.upper()}")
+    piped(monkeypatch, "too short\n")
+    assert "12 to 128" in shop.no(2, *line, "--password-stdin")
+    piped(monkeypatch, "another long password\n")
+    told = shop.value(*line, "--password-stdin")
+    assert told == {"email": EMAIL, "sessions_ended": 1}
+    with open_engine(Settings({"NUQTA_DB": shop.db})) as engine:
+        reader = engine.vault.reader()
+        assert staff.signed_in(reader, engine.keyring, token, engine.clock.now()) is None
+        later = staff.by_email(reader, EMAIL)
+        assert later is not None
+        is_right = engine.passwords.is_right
+        assert asyncio.run(is_right(later.password, "another long password"))
+        assert not asyncio.run(is_right(later.password, PASSWORD))
+        assert engine.door.write_now(
+            "in", lambda tx: staff.sign_in(tx, engine.keyring, engine.settings, known, now)
+        ) is None, "the old password had been right a moment before"  # fmt: skip
+
+
+def test_who_is_locked_out_is_let_try_again(
+    shop: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create(shop, monkeypatch)
+    settings = Settings({"NUQTA_DB": shop.db, "NUQTA_SIGN_IN_TRIES": "2"})
+    settings.sign_in_tries_address = 4
+
+    def tries(address: str) -> bool:
+        with open_engine(settings) as engine:
+            now = engine.clock.now()
+            return engine.door.write_now(
+                "try",
+                lambda tx: staff.count_try(tx, engine.keyring, settings, EMAIL, address, now),
+            ) is None  # fmt: skip
+
+    line = ("staff", "unlock", "--store", shop.store, "--email", EMAIL)
+    assert shop.value(*line) == {"email": EMAIL, "unlocked": False}
+    assert [tries("1.2.3.4") for _ in range(3)] == [True, True, False]
+    assert shop.value(*line) == {"email": EMAIL, "unlocked": True}
+    assert [tries("1.2.3.4") for _ in range(3)] == [True, True, False]
+    assert shop.value(*line)["unlocked"]
+    assert not tries("1.2.3.4"), "the address had too many as well"
+    assert tries("1.2.3.5")
+    assert shop.value(*line, "--address", "1.2.3.4")["unlocked"]
+    assert tries("1.2.3.4")
+    assert "IP address" in shop.no(2, *line, "--address", "somewhere")
+
+
+@pytest.mark.parametrize("verb", ["password", "unlock", "disable"])
+def test_of_another_store_nobody_is_known(
+    shop: Terminal, monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    create(shop, monkeypatch)
+    second = str(shop.value("store", "create", "--name", "Second")["id"])
+    said = shop.no(1, "staff", verb, "--store", second, "--email", EMAIL)
+    assert said == f"nobody of Second signs in as {EMAIL}"
 
 
 # -- applications ----------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from tests.http.server import Answer, House, open_house, path_of
 NAMES = [
     "ratelimit", "ratelimit-limit", "ratelimit-policy", "ratelimit-remaining", "ratelimit-reset",
 ]  # fmt: skip
-UNCOUNTED = ("source", "page")
+UNCOUNTED = ("page",)
 MINUTE = 60
 
 
@@ -50,6 +50,7 @@ def limited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     with open_house(
         tmp_path_factory.mktemp("house"), rate_limit=1_000, rate_limit_shopper=900,
         rate_limit_address=800,
+        rate_limit_orders=700,
     ) as house:  # fmt: skip
         yield house
 
@@ -69,7 +70,7 @@ def name_of(route: Route) -> str:
 @pytest.mark.parametrize("route", TABLE, ids=name_of)
 def test_every_counted_route_says_so(limited: House, route: Route) -> None:
     answer = asked(limited, route)
-    limits = {"manager": 1_000, "public": 800}
+    limits = {"manager": 1_000, "public": 800, "source": 700}
     found = told(answer)
     if route.who in UNCOUNTED or (route.who == "partner" and not route.paced_by):
         assert found is None

@@ -5,7 +5,8 @@ import threading
 
 import pytest
 
-from nuqta.engine.engine import _LONG_READS
+from nuqta.engine.door import Closed
+from nuqta.engine.engine import _LONG_READS, open_engine
 from tests.http.server import PATIENCE_S
 from tests.world import World
 
@@ -40,3 +41,27 @@ def test_what_a_long_read_raises_is_its_callers(world: World) -> None:
 
     with pytest.raises(LookupError, match="no such thing"):
         asyncio.run(ask())
+
+
+def test_what_has_not_begun_as_the_engine_closes_is_told(world: World) -> None:
+    engine = open_engine(world.engine.settings, world.time.clock())
+    is_open, are_there = threading.Event(), threading.Semaphore(0)
+
+    def read() -> bool:
+        are_there.release()
+        return is_open.wait(PATIENCE_S)
+
+    async def ask() -> list[bool]:
+        asked = [asyncio.create_task(engine.beside(read)) for _ in range(_LONG_READS + 1)]
+        for _ in range(_LONG_READS):
+            assert await asyncio.to_thread(are_there.acquire, timeout=PATIENCE_S)
+        closing = asyncio.create_task(asyncio.to_thread(engine.close))
+        with pytest.raises(Closed):
+            await asked.pop()
+        with pytest.raises(Closed):
+            await engine.beside(read)
+        is_open.set()
+        await closing
+        return await asyncio.gather(*asked)
+
+    assert asyncio.run(ask()) == [True] * _LONG_READS

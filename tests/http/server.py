@@ -4,7 +4,6 @@ The server is uvicorn with our own protocol class and wire settings, in a thread
 process, so that the world and its clock can be moved while it answers. Nothing is tested here.
 """
 
-import asyncio
 import json
 import logging
 import os
@@ -23,9 +22,10 @@ import uvicorn
 from nuqta.api import server
 from nuqta.api.app import App
 from nuqta.api.points import PATH
+from nuqta.api.serving import Server
 from nuqta.engine.engine import Engine
 from nuqta.engine.stores import Store
-from nuqta.web.protocol import Protocol
+from nuqta.seen.spans import Spans
 from tests.world import Shopper, World, open_world
 
 Header = tuple[str, str]
@@ -33,6 +33,7 @@ Headers = Mapping[str, str] | Sequence[Header]
 
 PATIENCE_S: Final = 15
 """After so long without a byte a test fails; nothing is ever waited for otherwise."""
+METRICS_TOKEN: Final = "known-to-prometheus-alone-0123456789"
 SNAPSHOTS: Final = Path(__file__).with_name("snapshots")
 
 
@@ -275,40 +276,18 @@ def request(method: str, path: str, headers: Headers = (), body: bytes | None = 
     return "\r\n".join([*lines, "", ""]).encode("latin-1") + (body or b"")
 
 
-class Server(uvicorn.Server):
-    """uvicorn's server, which is told to stop instead of looking every tenth of a second."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self._runs = threading.Event()
-
-    async def main_loop(self) -> None:
-        self._loop, self._stops = asyncio.get_running_loop(), asyncio.Event()
-        await self.on_tick(0)
-        self._runs.set()
-        await self._stops.wait()
-
-    def stop(self) -> None:
-        """From another thread: answer what is under way, then end."""
-        assert self._runs.wait(PATIENCE_S), "the server has not started"
-        self._loop.call_soon_threadsafe(self._stops.set)
-
-
 @contextmanager
-def serving(engine: Engine) -> Iterator[int]:
+def serving(engine: Engine, spans: Spans | None = None) -> Iterator[int]:
     """A server on the engine; the port. The engine is closed as the server ends."""
-    Protocol.header_bytes = engine.settings.header_bytes
-    Protocol.receive_seconds = engine.settings.receive_seconds
-    config = uvicorn.Config(**{**server.wire(), "app": App(engine)})
-    uvicorn_server = Server(config)
+    one = Server(uvicorn.Config(**server.wire(engine.settings, App(engine, spans=spans))))
     listener = socket.create_server(("127.0.0.1", 0), backlog=512)
     port = int(listener.getsockname()[1])
-    thread = threading.Thread(target=uvicorn_server.run, args=([listener],), name="nuqta-http")
+    thread = threading.Thread(target=one.run, args=([listener],), name="nuqta-http")
     thread.start()
     try:
         yield port
     finally:
-        uvicorn_server.stop()
+        one.stop()
         thread.join(PATIENCE_S)
         listener.close()
         assert not thread.is_alive(), "the server does not end"
@@ -336,7 +315,9 @@ def open_house(folder: Path, *, is_whole: bool = True, **changes: int | str) -> 
 
     A test that breaks something on purpose says `is_whole=False`.
     """
-    settings: dict[str, int | str] = {"rate_limit": 0, **changes}
+    settings: dict[str, int | str] = {
+        "rate_limit": 0, "failed_tries": 0, "metrics_token": METRICS_TOKEN, **changes,
+    }  # fmt: skip
     with (
         logging_all() as log,
         open_world(folder, None, is_audited=False, **settings) as world,

@@ -276,7 +276,8 @@ BY_WHO: dict[str, dict[str, tuple[Case, int, str]]] = {
 }
 PAGES = frozenset(
     {
-        "GET /openapi.json", "GET /docs", "GET /storefront/zid.js",
+        "GET /openapi.json", "GET /docs", "GET /storefront/zid.js", "GET /healthz", "GET /readyz",
+        "GET /metrics",  # who may not is asked in tests/seen/test_metrics.py
         # Who may not is asked in tests/contract/oauth.
         "GET /oauth/authorize", "POST /oauth/authorize", "POST /oauth/sign-in",
         "POST /oauth/sign-out", "POST /oauth/token", "POST /oauth/revoke",

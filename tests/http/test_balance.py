@@ -33,9 +33,10 @@ HEADERS_OF_200 = [
     "content-type",
     "etag",
     "vary",
+    "x-content-type-options",
     "x-request-id",
 ]
-HEADERS_OF_304 = ["cache-control", "content-language", "etag", "vary", "x-request-id"]
+HEADERS_OF_304 = [one for one in HEADERS_OF_200 if one not in ("content-length", "content-type")]
 _ids = count(1_000)
 
 

@@ -76,6 +76,7 @@ NOT_UNDERSTOOD = {
     "very deep": (b"[" * 100_000, "application/json"),
     "very deep objects": (b'{"a":' * 40_000, "application/json"),
     "an endless number": (b'{"code": ' + b"9" * 20_000 + b"}", "application/json"),
+    "an endless fraction": (b'{"code": 0.' + b"9" * 20_000 + b"}", "application/json"),
     "no form": (b"%zz", "application/x-www-form-urlencoded"),
     "8 bit form": (b"email=\xff", "application/x-www-form-urlencoded"),
     "form of surrogates": (b"email=%ED%A0%80", "application/x-www-form-urlencoded"),
@@ -112,6 +113,22 @@ def test_a_body_that_cannot_be_understood(house: House, case: str) -> None:
 def test_a_body_of_another_type(house: House, kind: str) -> None:
     answer = verify(house, b"{}", kind)
     assert (answer.status, answer.code) == (415, "ERROR_UNSUPPORTED_MEDIA_TYPE")
+
+
+def test_brackets_within_texts_are_no_levels(house: House) -> None:
+    code = json.dumps('[{"\\' * 100)
+    answer = verify(house, b'{"email": "a@b.cd", "code": %b, "more": [[]]}' % code.encode())
+    assert (answer.status, list(answer.json)[3:]) == (422, ["more"])
+
+
+def test_the_bounds_of_depth_and_digits(tmp_path: Path) -> None:
+    with open_house(tmp_path, json_depth=3, json_digits=40) as house:
+        for size, status in ((40, 422), (41, 400)):
+            for number in ("9" * size, "0." + "9" * (size - 2), "-" + "9" * (size - 1)):
+                assert verify(house, b'{"code": %b}' % number.encode()).status == status, number
+        for size, status in ((2, 422), (3, 400)):
+            deep = b"[" * size + b"]" * size
+            assert verify(house, b'{"code": %b}' % deep).status == status
 
 
 def test_the_bound_of_a_body(tmp_path: Path) -> None:

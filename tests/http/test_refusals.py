@@ -35,6 +35,7 @@ REACHED_ELSEWHERE = {
     "ERROR_BASKET_TOO_SMALL": "tests/orders/test_percentages.py",
     "ERROR_CODE_TOO_SOON": "tests/http/test_codes.py",
     "ERROR_CUSTOMER_NOT_FOUND": "tests/http/test_hand_over.py",
+    "ERROR_CUSTOMER_ERASED": "tests/keeping/test_erase.py",
     "ERROR_ORDER_NOT_FOUND": "tests/contract/views/test_customers.py",
     "ERROR_ORIGIN_REFUSED": "tests/contract/storefront/test_browser.py",
     "ERROR_POPUP_OK": "tests/http/test_bodies.py",

@@ -31,7 +31,7 @@ class Process:
         command = [sys.executable, "-m", "nuqta", "--db", str(database), "serve", *options]
         ours = {key: value for key, value in os.environ.items() if not key.startswith("NUQTA_")}
         self.popen = subprocess.Popen(
-            command, env={**ours, "NUQTA_RATE_LIMIT": "0", **environ},
+            command, env={**ours, "NUQTA_RATE_LIMIT": "0", "NUQTA_FAILED_TRIES": "0", **environ},
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         )  # fmt: skip
 
@@ -130,9 +130,12 @@ def test_it_answers_and_ends_when_told(present: World, workers: str) -> None:
         assert probe.connect_ex(("127.0.0.1", port)) != 0
 
 
-def test_a_request_under_way_is_answered_after_the_door_is_shut(present: World) -> None:
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_request_under_way_is_answered_after_the_door_is_shut(
+    present: World, workers: str
+) -> None:
     port = free_port()
-    with process(present, "--port", str(port)) as server:
+    with process(present, "--port", str(port), "--workers", workers) as server:
         server.wait_for(port)
         house = House(present, port, Log())
         with under_way(house) as wire:

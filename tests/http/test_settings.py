@@ -15,6 +15,7 @@ WRONG_TEXTS = {
     "SMTP_URL": ["localhost:25", "http://x", "smtp://"],
     "SMTP_FROM": ["", "nobody", "a@b@c", "a b@c"],
     "DELIVERY_WEBHOOK": ["x", "ftp://x", "https://"],
+    "METRICS_TOKEN": ["x" * 31, "x" * 257, "x y" * 20, "é" * 40],
 }
 RIGHT_TEXTS = {
     "DELIVERY": ["log", "smtp", "webhook"],
@@ -22,6 +23,7 @@ RIGHT_TEXTS = {
     "SMTP_URL": ["", "smtp://h", "smtps://u:p@h:465", "smtp+starttls://h:587"],
     "SMTP_FROM": ["a@b", "points@shop.example"],
     "DELIVERY_WEBHOOK": ["", "http://x", "https://x/y?z"],
+    "METRICS_TOKEN": ["", "x" * 32, "!~" * 128],
 }
 
 
@@ -76,8 +78,9 @@ def test_a_text_is_of_its_form(row: Setting) -> None:
     for text in RIGHT_TEXTS[row.name]:
         assert read(row, text) == text
     for text in WRONG_TEXTS[row.name]:
-        with pytest.raises(ValueError, match=f"NUQTA_{row.name} does not take"):
+        with pytest.raises(ValueError, match=f"NUQTA_{row.name} does not take") as error:
             read(row, text)
+        assert row.is_secret is ("what it was given" in str(error.value)), "a secret is not shown"
 
 
 def test_control_every_row_is_tested() -> None:

@@ -7,11 +7,15 @@ from pathlib import Path
 
 import apsw
 import pytest
+from msgspec.structs import replace
 
 from nuqta.engine.reading.balances import show
+from nuqta.engine.reading.history import history
 from nuqta.ledger.account import Account
 from nuqta.ledger.lots import Lot
+from nuqta.storage import books
 from nuqta.storage.faults import Damaged
+from nuqta.storage.rows import lot_row
 from tests.world import Shopper, World, open_world
 
 ACCOUNT_NUMBERS = [*Account.__struct_fields__, "crc"]
@@ -80,6 +84,98 @@ def test_a_flipped_bit_in_a_lot(tmp_path: Path, column: str, bit: int) -> None:
         with pytest.raises(Damaged, match=rf"(lot|account) {aisha.dkey}/{aisha.customer_id}"):
             world.balance(aisha)
         assert not world.audit().ok
+
+
+def strike(path: Path, statement: str) -> None:
+    """Change rows as bits would: no check and no key holds it up."""
+    other = apsw.Connection(str(path))
+    other.pragma("ignore_check_constraints", 1)
+    other.pragma("foreign_keys", 0)
+    other.execute(statement)
+    assert other.changes() == 1
+    other.close()
+
+
+def test_a_flipped_bit_in_the_order_of_a_lot(tmp_path: Path) -> None:
+    """It would have the points of another order cancelled."""
+    with open_world(tmp_path, is_audited=False) as world:
+        aisha = furnished(world)
+        strike(world.engine.vault.path, "UPDATE lots SET order_key = 'prder-1'")
+        with pytest.raises(Damaged, match=f"lot {aisha.dkey}/{aisha.customer_id}/1 "):
+            world.spend(aisha, 1)
+
+
+def test_a_lot_that_an_older_program_wrote_is_whole(tmp_path: Path) -> None:
+    """Its checksum is of its numbers alone."""
+    with open_world(tmp_path) as world:
+        aisha = furnished(world)
+        with world.engine.vault.snapshot() as tx:
+            (lot,) = books.all_lots(tx, aisha.key)
+        older = lot_row(replace(lot, order_key="", rule_id=""))[-1]
+        strike(world.engine.vault.path, f"UPDATE lots SET crc = {older}")  # noqa: S608
+        world.spend(aisha, 1)
+        assert world.balance(aisha).available == 63
+
+
+def told(world: World, shopper: Shopper) -> object:
+    """A customer's whole history."""
+    return history(world.engine, shopper.store_id, shopper.customer_id)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "points = 37", "source = 'pending'", "move = 'spenf'", "version = 66", "hold = 4",
+        "effective_at = effective_at + 9223372036",
+    ],
+)  # fmt: skip
+def test_a_flipped_bit_in_a_transfer(tmp_path: Path, change: str) -> None:
+    """It has no checksum: the account's row, its lots and its holds tell of it."""
+    with open_world(tmp_path, is_audited=False) as world:
+        aisha = furnished(world)
+        strike(world.engine.vault.path, f"UPDATE transfers SET {change} WHERE version = 2")  # noqa: S608
+        with pytest.raises(Damaged, match=f"account {aisha.dkey}/{aisha.customer_id} "):
+            told(world, aisha)
+        assert world.balance(aisha).available == 64  # one row, which holds
+
+
+@pytest.mark.parametrize(
+    "change", ["points = 101", "order_key = 'other'", "lot = 9", "hold = 4", "undoes = 8"]
+)
+def test_a_flipped_bit_in_what_an_order_did(tmp_path: Path, change: str) -> None:
+    """News of it would undo something else."""
+    with open_world(tmp_path, is_audited=False) as world:
+        aisha = furnished(world)
+        strike(world.engine.vault.path, f"UPDATE transfers SET {change} WHERE version = 1")  # noqa: S608
+        with pytest.raises(Damaged, match=f"account {aisha.dkey}/{aisha.customer_id} "):
+            world.earn(aisha, 100, order="order-1")
+        assert world.balance(aisha).available == 64
+
+
+@pytest.mark.parametrize(("table", "column"), [("transfers", "key"), ("notes", "reason")])
+def test_a_text_that_is_none(tmp_path: Path, table: str, column: str) -> None:
+    with open_world(tmp_path, is_audited=False) as world:
+        aisha = furnished(world)
+        world.adjust(aisha, 1)
+        strike(
+            world.engine.vault.path,
+            f"UPDATE {table} SET {column} = CAST(x'fe41' AS TEXT)"  # noqa: S608
+            f" WHERE version = (SELECT max(version) FROM {table})",
+        )
+        with pytest.raises(Damaged):
+            told(world, aisha)
+
+
+def test_a_receipt_of_a_refusal_that_is_none(tmp_path: Path) -> None:
+    with open_world(tmp_path, is_audited=False) as world:
+        aisha = furnished(world)
+        world.spend(aisha, 1000, key="much")
+        strike(
+            world.engine.vault.path,
+            "UPDATE receipts SET refusal = 'ERROR_NOT_ENOUGH_POMNTS' WHERE key = 'much'",
+        )
+        with pytest.raises(Damaged, match=f"receipt {aisha.dkey}/{aisha.customer_id} cli much "):
+            world.spend(aisha, 1000, key="much")
 
 
 def test_control_a_read_without_the_checksum_shows_a_wrong_balance(tmp_path: Path) -> None:

@@ -128,6 +128,20 @@ def test_a_database_that_is_not_ours_to_open(
         open_engine_vault(tmp_path)
 
 
+def test_a_bit_that_flips_in_the_name_of_a_column_is_seen(
+    open_engine_vault: Open, tmp_path: Path
+) -> None:
+    """SQLite itself finds nothing wrong with it, until somebody asks for the column."""
+    renamed = "UPDATE sqlite_schema SET sql = replace(sql, 'order_key', 'order_kez') WHERE name = ?"
+    open_engine_vault(tmp_path).close()
+    connection = apsw.Connection(str(tmp_path / "nuqta.db"))
+    connection.pragma("writable_schema", 1)
+    connection.execute(renamed, ("holds",))
+    connection.close()
+    with pytest.raises(CannotStart, match="its schema is not the one"):
+        open_engine_vault(tmp_path)
+
+
 def test_control_a_database_that_is_ours_opens_again(
     open_engine_vault: Open, tmp_path: Path
 ) -> None:

@@ -5,6 +5,7 @@ The resolver of the standard library is replaced, so that names mean what a test
 
 import socket
 import threading
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,47 @@ def test_what_is_not_public_is_refused_at_once_unless_allowed(url: str) -> None:
 @pytest.mark.parametrize("text", ["", "x", "127.0.0.1", "fe80::1%1", "10.0.0.1/8", "1.1.1"])
 def test_no_public_address(text: str) -> None:
     assert not is_public(text)
+
+
+# The rows of IANA's registries of special-purpose addresses, IPv4 and IPv6, and multicast.
+SPECIAL = [
+    "0.0.0.0/8", "0.0.0.0/32", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16",
+    "172.16.0.0/12", "192.0.0.0/24", "192.0.0.0/29", "192.0.0.8/32", "192.0.0.9/32",
+    "192.0.0.10/32", "192.0.0.170/31", "192.0.2.0/24", "192.31.196.0/24", "192.52.193.0/24",
+    "192.88.99.0/24", "192.168.0.0/16", "192.175.48.0/24", "198.18.0.0/15", "198.51.100.0/24",
+    "203.0.113.0/24", "240.0.0.0/4", "255.255.255.255/32", "224.0.0.0/4",
+    "::1/128", "::/128", "64:ff9b:1::/48", "100::/64", "100:0:0:1::/64", "2001::/23", "2001::/32",
+    "2001:1::1/128", "2001:1::2/128", "2001:1::3/128", "2001:2::/48", "2001:3::/32",
+    "2001:4:112::/48", "2001:10::/28", "2001:20::/28", "2001:30::/28", "2001:db8::/32",
+    "2620:4f:8000::/48", "3fff::/20", "5f00::/16", "fc00::/7", "fe80::/10", "fec0::/10",
+    "ff00::/8",
+]  # fmt: skip
+BESIDE = [
+    "1.0.0.0", "9.255.255.255", "11.0.0.0", "100.63.255.255", "100.128.0.0", "126.255.255.255",
+    "128.0.0.0", "169.253.255.255", "169.255.0.0", "172.15.255.255", "172.32.0.0",
+    "191.255.255.255", "192.0.1.0", "192.0.3.0", "192.88.98.255", "192.88.100.0", "192.167.255.255",
+    "192.169.0.0", "198.17.255.255", "198.20.0.0", "223.255.255.255", "2001:200::",
+    "2001:db7:ffff::", "2001:db9::", "2620:4f:8001::", "2a00::1", "3ffe:ffff::",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("row", SPECIAL)
+def test_special_purpose_addresses_are_not_called(row: str) -> None:
+    network = ip_network(row)
+    for address in (network[0], network[-1]):
+        shown = f"[{address}]" if network.version == 6 else str(address)
+        assert not is_public(str(address))
+        assert check(f"https://{shown}/", private=False) is refusals.TARGET_REFUSED
+        if network.version == 4:  # nor by the ways in which IPv6 leads to them
+            digits = f"{int(address):08x}"
+            low = f"{digits[:4]}:{digits[4:]}"
+            for wrapped in (f"::ffff:{low}", f"64:ff9b::{low}", f"2002:{low}::1", f"::{low}"):
+                assert not is_public(wrapped), wrapped
+
+
+@pytest.mark.parametrize("text", BESIDE)
+def test_control_their_neighbours_are_public(text: str) -> None:
+    assert is_public(text)
 
 
 def resolving(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> list[object]:

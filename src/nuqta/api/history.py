@@ -10,6 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from nuqta import refusals
+from nuqta.engine import customers
 from nuqta.engine.door import post
 from nuqta.engine.reading.history import adjustment, history
 from nuqta.ledger.account import Account, dkey_of
@@ -27,6 +28,7 @@ from nuqta.loyalty.history import (
     REWARD_REVERSAL,
     Line,
 )
+from nuqta.storage.books import is_receipted
 from nuqta.storage.sqlite import Transaction
 from nuqta.texts import english
 from nuqta.web.fields import Field, read
@@ -217,6 +219,9 @@ async def adjust(request: Request) -> Outcome:
     )  # fmt: skip
 
     def work(tx: Transaction) -> Outcome:
+        is_known = customers.find(tx, caller.store_id, customer_id) is not None
+        if not is_known and not is_receipted(tx, command):
+            return refusals.CUSTOMER_NOT_FOUND
         (answer,) = post(tx, [command], engine.clock.now())
         if answer.refusal is not None:
             return answer.refusal

@@ -28,6 +28,7 @@ from nuqta.refusals import Refusal
 from nuqta.storage.sqlite import Transaction
 from nuqta.texts import english
 from nuqta.web.fields import Field
+from nuqta.web.guard import failed, take_back
 from nuqta.web.replies import Acknowledged, Message
 from nuqta.web.routes import Invalid, Outcome, Request, Route
 
@@ -81,6 +82,8 @@ async def hand_over(request: Request) -> Outcome:
         return refusals.CUSTOMER_NOT_FOUND
 
     def work(tx: Transaction) -> Outcome:
+        if customers.find(tx, caller.store_id, customer.customer_id) is None:
+            return refusals.CUSTOMER_NOT_FOUND  # erased a moment ago
         session = sessions.open_session(
             tx, engine.keyring, engine.settings, caller.store_id, customer.customer_id,
             engine.clock.now(), caller.origin, request.key,
@@ -159,7 +162,14 @@ async def verify_code(request: Request) -> Outcome:
         told = request.told("success", "Sign in", "Signed in")
         return _signed_in("success", session, customer, told)
 
-    return _with_token(request, await request.write("verify code", work))
+    # Counted before it is looked at: of a million codes, whoever may go on trying finds the right.
+    wait_s = failed(request.paces, request.address)
+    if wait_s:
+        return replace(refusals.TOO_MANY_REQUESTS, retry_after_s=wait_s)
+    outcome = await request.write("verify code", work)
+    if outcome is not refusals.CODE_INVALID:
+        take_back(request.paces, request.address)
+    return _with_token(request, outcome)
 
 
 async def log_out(request: Request) -> Outcome:

@@ -101,9 +101,12 @@ async def unreadable(request: Request, refusal: Refusal) -> Refusal:
 
 
 def _source(request: Request) -> str:
-    """Where an order comes from; a plain one's number stands nowhere but in its path."""
+    """Where an order comes from; a plain one's number stands nowhere but in its path. NUL, which no
+    number has and not every database keeps in a text, is shown by its symbol."""
     number = request.path.get("order_id")
-    return _ZID if number is None else f"plain:{number}"[:_SOURCE_LENGTH_MAX]
+    if number is None:
+        return _ZID
+    return f"plain:{number}"[:_SOURCE_LENGTH_MAX].replace("\0", "\N{SYMBOL FOR NULL}")
 
 
 async def _taken_in(
@@ -136,24 +139,33 @@ async def _taken_in(
     try:
         return await request.write("take in an order", work)
     except _Refused as refused:
-        return await _kept(request, source, refused.refusal)
+        number = decoded.event.order_key
+        return await _kept(request, source, refused.refusal, number)
 
 
-async def _kept(request: Request, source: str, refused: Refusal | BadOrder) -> Refusal | Invalid:
+async def _kept(
+    request: Request, source: str, refused: Refusal | BadOrder, number: str = ""
+) -> Refusal | Invalid:
     return await request.engine.door.write(
-        "keep a refused order", lambda tx: _keep(tx, request, source, refused)
+        "keep a refused order", lambda tx: _keep(tx, request, source, refused, number)
     )
 
 
 def _keep(
-    tx: Transaction, request: Request, source: str, refused: Refusal | BadOrder
+    tx: Transaction, request: Request, source: str, refused: Refusal | BadOrder, number: str
 ) -> Refusal | Invalid:
-    """Keep what came, and say what is wrong; where no more can be kept, ask to send it again."""
+    """Keep what came, and say what is wrong; where no more can be kept, ask to send it again.
+
+    Of an order of somebody who was erased, its number alone is kept.
+    """
     fields = refused.fields if isinstance(refused, BadOrder) else {}
     refusal = refused.refusal if isinstance(refused, BadOrder) else refused
+    is_erased = refusal is refusals.CUSTOMER_ERASED
+    kept = {"order": number} if is_erased else fields
     is_kept = attention.keep_refused(
-        tx, request.caller.store_id, source, refusal.code, msgspec.json.encode(fields).decode(),
+        tx, request.caller.store_id, source, refusal.code, msgspec.json.encode(kept).decode(),
         request.raw, request.engine.settings.orders_refused, request.engine.clock.now(),
+        without_body=is_erased,
     )  # fmt: skip
     if not is_kept:
         return refusals.SERVICE_UNAVAILABLE
@@ -191,6 +203,7 @@ _BAD_ORDER: Final = (
     refusals.TOTALS_MISMATCH, refusals.DATE_INVALID, refusals.EFFECTIVE_IN_FUTURE,
     refusals.STATUS_UNKNOWN, refusals.RETURN_TOO_LARGE, refusals.POINTS_OUT_OF_RANGE,
     refusals.ORDER_OF_ANOTHER_CUSTOMER, refusals.ORDER_TOO_LONG, refusals.BALANCE_TOO_LARGE,
+    refusals.CUSTOMER_ERASED,
 )  # fmt: skip
 _PLAIN: Final = (
     Field("customer", "any", "The customer: id, and name, email, mobile, tags, level.", {"id": 1}),

@@ -10,6 +10,7 @@ Source: contract, decisions, section 1; design, performance.
 import logging
 import re
 from collections.abc import Awaitable, Callable, MutableMapping
+from time import perf_counter_ns
 from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
@@ -32,14 +33,15 @@ from nuqta.web.guard import (
     bearer,
     check_partner,
     check_session,
+    judged,
     only,
     shopper_key,
     token,
 )
-from nuqta.web.limiter import Limiter
-from nuqta.web.log import RequestLog
+from nuqta.web.limiter import Limiters
+from nuqta.web.log import RequestLog, Seen
 from nuqta.web.negotiation import accepts_json, language
-from nuqta.web.replies import JSON, VARY, Headers, Message, Reply, refused, request_id
+from nuqta.web.replies import JSON, NOSNIFF, VARY, Headers, Message, Reply, refused, request_id
 from nuqta.web.routes import Outcome, Request, Route
 
 Scope: TypeAlias = MutableMapping[str, Any]
@@ -76,23 +78,31 @@ def store_in(path: str) -> str | None:
 class PointsRoute:
     """The route as an ASGI callable, for requests whose path is its own."""
 
-    def __init__(self, engine: Engine, limiter: Limiter, log: RequestLog) -> None:
+    def __init__(self, engine: Engine, paces: Limiters, log: RequestLog) -> None:
         self._engine = engine
         self._vault = engine.vault
         self._now = engine.clock.now
         self._digest = engine.keyring.digest
-        self._limiter = limiter
+        self._paces = paces
+        self._limiter = paces.shoppers
         self._log = log
+        self._count = log.tally("GET", PATH).add
         self._uses = Uses(engine)
-        self._paced: Headers = ()  # of the request in hand: nothing here waits for anything
+        # Of the request in hand: nothing here waits for anything.
+        self._paced: Headers = ()
+        self._partner = self._store = self._customer = 0
+        self._refusal: Refusal | None = None
 
     async def __call__(self, scope: Scope, store: str, send: Send) -> None:
         """Answer one request for the balance in `store`, whatever its method."""
-        status, head, body = self.answer(scope["method"], store, only(scope["headers"]))
+        client = (scope.get("client") or ("",))[0]
+        status, head, body = self.answer(scope["method"], store, only(scope["headers"]), client)
         await send({"type": "http.response.start", "status": status, "headers": head})
         await send({"type": "http.response.body", "body": body})
 
-    def in_front(self, method: str, url: bytes, headers: dict[bytes, bytes]) -> Reply | None:
+    def in_front(
+        self, method: str, url: bytes, headers: dict[bytes, bytes], client: str = ""
+    ) -> Reply | None:
         """The answer to a plain request for the balance; None for all that is another's to judge.
 
         The wire calls this before it makes anything of the request, and writes the answer at once.
@@ -100,34 +110,62 @@ class PointsRoute:
         match = _PLAIN_URL.fullmatch(url)
         if match is None or method not in ("GET", "HEAD"):
             return None
-        return self.answer(method, match[1].decode(), headers)
+        return self.answer(method, match[1].decode(), headers, client)
 
-    def answer(self, method: str, store: str, headers: dict[bytes, bytes]) -> Reply:
-        """The answer to one request, as it leaves; logged. Never raises."""
+    def answer(
+        self, method: str, store: str, headers: dict[bytes, bytes], client: str = ""
+    ) -> Reply:
+        """The answer to one request of the other end's address, as it leaves; logged. Never
+        raises."""
+        began_ns = perf_counter_ns()
         rid = request_id(headers.get(b"x-request-id"))
         self._paced = ()
+        self._partner = 0
+        fault: Exception | None = None
         try:
-            status, head, body = self.reply(method, store, headers, rid)
-        except StorageFault as fault:
+            status, head, body = self.reply(method, store, headers, client, rid)
+        except StorageFault as trouble:
+            fault = trouble
             _log.error("request %s: %s", rid.decode(), fault)
             status, head, body = self._refused(refusals.SERVICE_UNAVAILABLE, headers, rid)
-        except Exception:
+        except Exception as trouble:
+            fault = trouble
             _log.exception("request %s failed", rid.decode())
             status, head, body = self._refused(refusals.SERVER_ERROR, headers, rid)
         head += self._paced
-        if status >= 400:
-            self._log.write(rid, method, PATH, status, store=store[:64])
-        else:
-            self._log.read(rid, method, PATH, status, store=store)
+        took_ns = perf_counter_ns() - began_ns
+        self._count(status, took_ns)
+        if status >= 400 or self._log.is_sampled():
+            self._tell(Seen(rid, method, PATH, PATH), store, status, fault, took_ns)
         return status, head, b"" if method == "HEAD" else body
 
-    def reply(self, method: str, store: str, headers: dict[bytes, bytes], rid: bytes) -> Reply:
+    def _tell(
+        self, seen: Seen, store: str, status: int, fault: Exception | None, took_ns: int
+    ) -> None:
+        """Log what is to be logged; the partner and the store are known once they were judged."""
+        seen.partner = self._partner
+        seen.store = self._store if self._partner else store[:64]
+        if status < 400:
+            seen.customer = self._customer
+        elif self._refusal is not None and fault is not None:
+            seen.failed(self._refusal, fault)
+        elif self._refusal is not None:
+            seen.refused(self._refusal)
+        self._log.write(seen, status, took_ns)
+        self._log.balance_span(seen, status, took_ns)
+
+    def reply(
+        self, method: str, store: str, headers: dict[bytes, bytes], client: str, rid: bytes
+    ) -> Reply:
         """The answer to one request. Raises StorageFault."""
         if method not in ("GET", "HEAD"):
             return self._refused(refusals.METHOD_NOT_ALLOWED, headers, rid)
         account = self._account(store, headers)
         if isinstance(account, Account):
             return self._balance(account, headers, rid)
+        if isinstance(account, Refusal):
+            proxy_header = self._engine.settings.proxy_header
+            account = judged(self._paces, account, headers, client, proxy_header)
         if isinstance(account, TooMany):
             return self._refused(refusals.TOO_MANY_REQUESTS, headers, rid, account.wait_s)
         return self._refused(account, headers, rid)
@@ -146,6 +184,7 @@ class PointsRoute:
         refusal = check_partner(sent, partner_id, ends_at, known_id, scopes, SCOPE, now)
         if refusal is not None:
             return refusal
+        self._partner, self._store = partner_id, known_id
         if not self._limiter.is_off:
             pace = self._limiter.count(shopper_key(partner_id, known_id, digest), own)
             if pace is not None:
@@ -157,6 +196,7 @@ class PointsRoute:
             return refusal
         if not accepts_json(headers.get(b"accept")):
             return refusals.NOT_ACCEPTABLE
+        self._customer = customer_id
         if now - used_at > HOUR_US:
             self._uses.note(dkey, digest, used_at, now)
         account = account_from(row[8:])
@@ -170,7 +210,8 @@ class PointsRoute:
         # Strong: it differs whenever the body does, and whenever the books moved.
         etag = b'"%d-%d-%d-%b"' % (account.version, available, used, in_language.encode())
         head = [
-            (b"etag", etag), _CACHE, _LANGUAGES[in_language], VARY, (b"x-request-id", rid),
+            (b"etag", etag), _CACHE, _LANGUAGES[in_language], VARY, NOSNIFF,
+            (b"x-request-id", rid),
         ]  # fmt: skip
         known = headers.get(b"if-none-match")
         if known is not None and _matches(known, etag):
@@ -182,6 +223,7 @@ class PointsRoute:
     def _refused(
         self, refusal: Refusal, headers: dict[bytes, bytes], rid: bytes, wait_s: int = 0
     ) -> Reply:
+        self._refusal = refusal
         in_language = language(headers.get(b"accept-language"))
         allow = METHODS if refusal is refusals.METHOD_NOT_ALLOWED else ""
         return refused(refusal, in_language, rid, retry_after_s=wait_s, allow=allow)

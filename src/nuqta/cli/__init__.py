@@ -24,11 +24,11 @@ from nuqta.cli import (
     imports,
     partner,
     serve,
-    staff,
     store,
     webhook,
     worker,
 )
+from nuqta.cli.access import key, staff
 from nuqta.cli.frame import (
     DatabaseOption,
     Frame,
@@ -57,8 +57,8 @@ def build() -> typer.Typer:
     for part in (books, backup, serve, worker):
         part.register(app)
     nouns = (
-        store, program, cashback, redemption, partner, staff, customer, explain, order, imports,
-        webhook, seal,
+        store, program, cashback, redemption, partner, staff, key, customer, explain, order,
+        imports, webhook, seal,
     )  # fmt: skip
     for noun in nouns:
         app.add_typer(noun.app)

@@ -17,9 +17,9 @@ from nuqta.cli.frame import (
     warn_of_unknown_settings,
     write_json,
 )
+from nuqta.settings import Setting
 
 _SHOWN_MAX = 20
-_SECRETS = {"SECRET", "SEAL_KEY", "SMTP_URL", "DELIVERY_WEBHOOK", "DELIVERY_WEBHOOK_SECRET"}
 
 clock = commands("The clock that stamps the books.", "clock")
 
@@ -141,7 +141,7 @@ def settings(frame: Frame) -> None:
     rows = [
         {
             "name": f"NUQTA_{row.name}",
-            "value": _shown(row.name, getattr(chosen, row.name.lower())),
+            "value": _shown(row, getattr(chosen, row.name.lower())),
             "default": row.default,
             "is_set": _is_set(f"NUQTA_{row.name}"),
             "sentence": row.sentence,
@@ -174,13 +174,6 @@ def _is_set(name: str) -> bool:
     return text is not None and (name != "NUQTA_DB" or bool(text.strip()))
 
 
-def _shown(name: str, value: object) -> object:
+def _shown(row: Setting, value: object) -> object:
     """A setting's value; secrets and addresses that may hold a password are not shown."""
-    is_secret = name in (
-        "SECRET",
-        "SEAL_KEY",
-        "SMTP_URL",
-        "DELIVERY_WEBHOOK",
-        "DELIVERY_WEBHOOK_SECRET",
-    )
-    return "(set, not shown)" if is_secret and value else value
+    return "(set, not shown)" if row.is_secret and value else value

@@ -1,5 +1,7 @@
 """`nuqta customer`: the shoppers of a store."""
 
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -9,6 +11,7 @@ from nuqta.cli.frame import (
     CustomerOption,
     Frame,
     Misused,
+    Refused,
     StoreOption,
     command,
     commands,
@@ -16,6 +19,7 @@ from nuqta.cli.frame import (
     find_store,
     settled,
     understood,
+    write_json,
 )
 
 if TYPE_CHECKING:
@@ -75,8 +79,10 @@ def show(frame: Frame, store: StoreOption, customer: CustomerOption) -> None:
 
     with frame.open() as engine, engine.vault.snapshot() as tx:
         found = find_store(tx, store)
-        shopper = find_customer(tx, found, customer)
+        shopper = find_customer(tx, found, customer, or_erased=True)
     value = {**_tagged(shopper), "created_at": format_instant(shopper.created_at)}
+    if shopper.erased_at:
+        value["erased_at"] = format_instant(shopper.erased_at)
     frame.answer(value, [f"Customer {shopper.customer_id} of {found.name}", _shown(value)])
 
 
@@ -179,3 +185,75 @@ def login(frame: Frame, store: StoreOption, customer: CustomerOption) -> None:
             "Keep the token now: it is shown this once and cannot be shown again.",
         ],
     )
+
+
+@command(app, "erase")
+def erase(
+    frame: Frame,
+    store: StoreOption,
+    customer: CustomerOption,
+    is_sure: Annotated[
+        bool, typer.Option("--yes", help="Do it without asking.", show_default=False)
+    ] = False,
+) -> None:
+    """Forget a person for good: name, addresses, tags, sessions, the words beside the books. The
+    points stay on the books, under the id alone. Copies made before still know the person."""
+    from nuqta.engine.keeping import compact, erase
+    from nuqta.loyalty.dates import format_instant
+
+    with frame.open() as engine:
+        reader = engine.vault.reader()
+        found = find_store(reader, store)
+        shopper = find_customer(reader, found, customer, or_erased=True)
+        if not is_sure:
+            _be_sure(shopper, found.name)
+        ids = (found.store_id, shopper.customer_id)
+        seen, now = erase.looked_through(engine, *ids), engine.clock.now()
+        done = settled(
+            engine.door.write_now(
+                "erase customer", lambda tx: erase.erase(tx, *ids, seen, now, ORIGIN)
+            )
+        )
+        is_gone = compact.is_quick(engine) and compact.compact(engine)
+    value = {"id": done.customer_id, "erased_at": format_instant(done.erased_at)}
+    lines: list[str | dict[str, Any]] = [f"Customer {done.customer_id} is erased.", value]
+    if not is_gone:
+        lines.append("The file's free space may still hold what was deleted: run `nuqta compact`.")
+    frame.answer(value, lines)
+
+
+@command(app, "export")
+def export(
+    frame: Frame,
+    store: StoreOption,
+    customer: CustomerOption,
+    to: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="A file that is not there yet; else stdout.",
+                     show_default=False),
+    ] = None,
+) -> None:  # fmt: skip
+    """Write everything that is kept of a person as one JSON document."""
+    import msgspec
+
+    from nuqta.engine.keeping.backup import put
+    from nuqta.engine.keeping.export import export as told
+
+    with frame.open(past_gates=True) as engine:
+        found = find_store(engine.vault.reader(), store)
+        shopper = find_customer(engine.vault.reader(), found, customer, or_erased=True)
+        document = told(engine, found.store_id, shopper.customer_id)
+    if to is None:
+        write_json(document)
+        return
+    put(Path(to), msgspec.json.format(msgspec.json.encode(document)) + b"\n")
+    frame.answer({"file": to}, [f"Everything kept of customer {shopper.customer_id} is in {to}."])
+
+
+def _be_sure(customer: "Customer", store: str) -> None:
+    """Ask at the terminal. Refused where the answer is no; Misused where nobody can be asked."""
+    if not sys.stdin.isatty():
+        raise Misused("whether it is meant is asked for at a terminal: use --yes")
+    who = f"{customer.name} (customer {customer.customer_id})".strip()
+    if not typer.confirm(f"Erase what is known of {who} at {store} for good?", err=True):
+        raise Refused("nothing was erased")

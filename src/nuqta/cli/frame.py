@@ -329,14 +329,19 @@ def find_store(tx: "Transaction", text: str) -> "Store":
 _NAME = re.compile(r"[\w-]{1,40}")
 
 
-def find_customer(tx: "Transaction", store: "Store", text: str) -> "Customer":
-    """The customer that `--customer` names. Misused where it is no id; refused for nobody's."""
+def find_customer(
+    tx: "Transaction", store: "Store", text: str, *, or_erased: bool = False
+) -> "Customer":
+    """The customer that `--customer` names. Misused where it is no id; refused for nobody's, and
+    for one who was erased, unless the command only looks."""
     from nuqta.engine import customers
     from nuqta.loyalty.customers import checked_id
 
     with understood("--customer"):
         customer_id = checked_id(text)
-    found = customers.find(tx, store.store_id, customer_id)
+    found = customers.find_ever(tx, store.store_id, customer_id)
     if found is None:
         raise Refused(f"there is no customer {customer_id} in {store.name}")
+    if found.erased_at and not or_erased:
+        raise Refused(f"customer {customer_id} of {store.name} was erased")
     return found

@@ -129,7 +129,7 @@ def show(
     wanted = whole_or_none(version, "--version", 0, _VERSION_MAX)
     with frame.open() as engine:
         found = find_store(engine.vault.reader(), store)
-        shopper = find_customer(engine.vault.reader(), found, customer)
+        shopper = find_customer(engine.vault.reader(), found, customer, or_erased=True)
         of = None if as_of is None else _instant(as_of, found, "--as-of")
         known = None if known_at is None else _instant(known_at, found, "--known-at")
         ids = (found.store_id, shopper.customer_id)

@@ -19,6 +19,7 @@ from nuqta.cli.frame import (
     warn_of_unknown_settings,
     whole,
 )
+from nuqta.seen.logs import last_words
 
 HostOption = Annotated[str, typer.Option(metavar="HOST", help="The address to listen at.")]
 PortOption = Annotated[str, typer.Option(metavar="PORT", help="The port to listen at.")]
@@ -120,7 +121,7 @@ def told(ready: str, ended: str) -> Iterator[Callable[[], None]]:
         yield on_ready
     finally:
         if is_ready:
-            complain(ended, 0)
+            last_words(ended)
         signal.signal(signal.SIGTERM, before)
         if ended_by:
             signal.raise_signal(ended_by)

@@ -1,6 +1,5 @@
 """`nuqta worker`: books what falls due and tells webhooks, until it is interrupted."""
 
-import logging
 import threading
 
 import typer
@@ -19,13 +18,13 @@ def worker(frame: Frame) -> None:
 
     `nuqta serve` does the same beside serving; of several workers one works and the others wait.
     """
+    from nuqta.seen import logs
     from nuqta.worker.loop import beside
 
     settings = frame.settings()
     warn_of_unknown_settings()
     frame.open().close()  # a database that cannot be opened is a sentence here, not a log
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
-    logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs addresses, which hold secrets
+    logs.begin(settings.log_lines_waiting)
     ready = f"nuqta works on {settings.db}; Ctrl+C ends it"
     with told(ready, "nuqta has stopped") as on_ready, beside(settings) as start:
         start()

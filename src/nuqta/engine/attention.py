@@ -64,9 +64,10 @@ class RefusedOrder(msgspec.Struct, frozen=True):
 
 def keep_refused(
     tx: Transaction, store_id: int, source: str, code: str, fields: str, body: bytes, most: int,
-    now: Instant,
+    now: Instant, *, without_body: bool = False,
 ) -> bool:  # fmt: skip
     """Keep what could not be taken in, for a person to look at; the same again is only counted.
+    `without_body` keeps only that it came: it tells of a person who was erased.
 
     Where `most` others wait already, nothing is kept and the caller must say so to its shop, which
     sends it again: whether it was kept.
@@ -80,7 +81,7 @@ def keep_refused(
             return False
     tx.run(
         _KEEP_REFUSED, dkey=dkey, digest=digest, source=source, code=code, fields=fields,
-        body=body, now=now,
+        body=b"" if without_body else body, now=now,
     )  # fmt: skip
     return True
 

@@ -86,19 +86,27 @@ def find_by(tx: Transaction, store_id: int, kind: str, text: str) -> int | None:
 
 
 def find(tx: Transaction, store_id: int, customer_id: int) -> Customer | None:
-    """One customer of a store."""
+    """One customer of a store; one who was erased is nobody's."""
+    customer = find_ever(tx, store_id, customer_id)
+    return None if customer is None or customer.erased_at else customer
+
+
+def find_ever(tx: Transaction, store_id: int, customer_id: int) -> Customer | None:
+    """One customer of a store, also one who was erased: what the books keep is looked at by id."""
     dkey = dkey_of(store_id, customer_id)
     return tx.one(_BY_ID, Customer, dkey=dkey, customer_id=customer_id)
 
 
 def create(tx: Transaction, store_id: int, wish: CustomerWish, now: Instant) -> Customer | Refusal:
-    """A new customer with an empty account. Refuses an id or an address that is another's.
+    """A new customer with an empty account. Refuses an id or an address that is another's, and the
+    id of one who was erased.
 
     A refusal leaves nothing behind.
     """
     customer_id = wish.customer_id or new_id()
-    if find(tx, store_id, customer_id) is not None:
-        return refusals.CUSTOMER_EXISTS
+    other = find_ever(tx, store_id, customer_id)
+    if other is not None:
+        return refusals.CUSTOMER_ERASED if other.erased_at else refusals.CUSTOMER_EXISTS
     if not _claim_addresses(tx, store_id, customer_id, wish):
         return refusals.CUSTOMER_EXISTS
     customer = Customer(
@@ -122,7 +130,8 @@ def meet(
 ) -> None:
     """Customers as orders tell of them: who is new is made, and what was missing is filled in.
 
-    An address that is another customer's already is left out. Tags and level are as last told.
+    An address that is another customer's already is left out. Tags and level are as last told. Of
+    one who was erased nothing is learned.
     """
     ensure(
         tx,
@@ -139,7 +148,7 @@ def meet(
 def _learn(tx: Transaction, store_id: int, customer_id: int, facts: CustomerFacts) -> None:
     known = find(tx, store_id, customer_id)
     if known is None:
-        raise LookupError(f"customer {customer_id} of store {store_id} was just made")
+        return
     learned = known
     for wish in (
         CustomerWish(facts.name, facts.email), CustomerWish(facts.name, "", facts.mobile),

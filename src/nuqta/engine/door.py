@@ -7,19 +7,25 @@ so that one bad row spoils nobody else's wish. Source: design, architecture and 
 """
 
 import asyncio
+import contextlib
 import logging
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from queue import Empty, SimpleQueue
 from typing import Any, Final, TypeVar
 
+import msgspec
+
 from nuqta.engine.clock import Clock, ClockMoved
 from nuqta.ledger.commands import Answer, Command
 from nuqta.ledger.instants import SECOND_US, Instant
 from nuqta.ledger.posting import decide
+from nuqta.seen.door import DoorMeters, kind_of
+from nuqta.seen.spans import Spans
 from nuqta.storage import books
-from nuqta.storage.faults import Busy, Full, StorageFault, Unknown
+from nuqta.storage.faults import Busy, Damaged, Full, StorageFault, Unknown
 from nuqta.storage.sqlite import Transaction, Vault
 from nuqta.storage.statements import statement
 
@@ -29,10 +35,13 @@ _GET = statement("meta.get")
 _PUT = statement("meta.put")
 _RAISE = statement("meta.raise")
 _MARK_US: Final = SECOND_US
+PROBE_S: Final = 1.0
 
 
 class QueueFull(StorageFault):
     """More waits for the door than the setting allows."""
+
+    kind = "queue_full"
 
 
 class RolledBack(Exception):
@@ -41,6 +50,21 @@ class RolledBack(Exception):
 
 class Closed(StorageFault):
     """The door is closed: the process is about to stop."""
+
+    kind = "closed"
+
+
+class State(msgspec.Struct, frozen=True):
+    """How the door stands, for whoever asks whether it can write.
+
+    `trouble` is the kind of fault for which the last commit failed, "" where it was made;
+    `has_room` says whether more may wait.
+    """
+
+    is_alive: bool
+    is_closed: bool
+    has_room: bool
+    trouble: str
 
 
 def post(tx: Transaction, commands: Sequence[Command], clock: Instant) -> list[Answer]:
@@ -57,7 +81,9 @@ def post(tx: Transaction, commands: Sequence[Command], clock: Instant) -> list[A
 class _Job:
     """One thing that waits: commands, or a piece of work; and who waits for it."""
 
-    __slots__ = ("commands", "error", "future", "is_timeless", "loop", "name", "result", "work")
+    __slots__ = (
+        "commands", "error", "future", "is_timeless", "link", "loop", "name", "result", "work",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -75,6 +101,8 @@ class _Job:
         self.future: Any = Future() if loop is None else loop.create_future()
         self.result: Any = None
         self.error: BaseException | None = None
+        self.link: Any = None
+        """The span of the request that waits, where requests have spans."""
 
     def settle(self) -> None:
         if self.future.done():  # whoever waited has gone away
@@ -86,9 +114,17 @@ class _Job:
 
 
 class Door:
-    """The writing thread of a process, and the queue before it."""
+    """The writing thread of a process, and the queue before it. `spans` are made where a server
+    sets them."""
 
-    def __init__(self, vault: Vault, clock: Clock, batch: int, queue: int) -> None:
+    def __init__(
+        self,
+        vault: Vault,
+        clock: Clock,
+        batch: int,
+        queue: int,
+        meters: DoorMeters | None = None,
+    ) -> None:
         self._vault = vault
         self._clock = clock
         self._batch = batch
@@ -97,6 +133,10 @@ class Door:
         self._marked_at: Instant = 0
         self._accepted = _number(vault.reader(), "clock_accepted")
         self._is_closed = False
+        self._trouble = ""
+        self._next_probe = 0.0
+        self.meters = meters or DoorMeters()
+        self.spans: Spans | None = None
         self._gate = threading.Lock()  # nothing enters the queue behind its end
         self._thread = threading.Thread(target=self._run, name="nuqta-writer", daemon=True)
         self._thread.start()
@@ -138,6 +178,30 @@ class Door:
         if not self._is_closed and self._queue.qsize() < self._room:
             self._queue.put(_Job(name, None, work, None))
 
+    def look_at_clock(self) -> None:
+        """Go on by a clock that was accepted elsewhere, also where nothing is to be committed."""
+        with contextlib.suppress(StorageFault):
+            self._believe_clock()
+
+    def state(self) -> State:
+        """How the door stands. Costs nothing, and asks nobody."""
+        has_room = self._queue.qsize() < self._room
+        return State(self._thread.is_alive(), self._is_closed, has_room, self._trouble)
+
+    async def try_again(self) -> None:
+        """Whether a commit can be made again, where the last one failed: one is tried, at most once
+        in PROBE_S seconds, and waited for as long. What comes of it says `state`."""
+        now = time.monotonic()
+        if now < self._next_probe:
+            return
+        self._next_probe = now + PROBE_S
+        probe = asyncio.ensure_future(self.write("probe", _probe))
+        await asyncio.wait({probe}, timeout=PROBE_S)
+        if probe.done():
+            probe.exception()  # it was logged, and stands in `state`
+        else:
+            probe.add_done_callback(lambda done: done.cancelled() or done.exception())
+
     def close(self) -> None:
         """Commit what waits, then end the thread."""
         with self._gate:
@@ -146,12 +210,16 @@ class Door:
         self._thread.join()
 
     def _enter(self, job: _Job) -> Any:
+        if self.spans is not None:
+            job.link = self.spans.here()
         with self._gate:
             if self._is_closed:
                 raise Closed("the server is stopping")
-            if self._queue.qsize() >= self._room:
+            length = self._queue.qsize()
+            if length >= self._room:
                 raise QueueFull("too much waits for the door")
             self._queue.put(job)
+            self.meters.queued(length + 1)
         return job.future
 
     # -- the writer's thread --------------------------------------------------------------------
@@ -161,6 +229,7 @@ class Door:
             if first is None:
                 return
             jobs, is_last = self._waiting(first)
+            self.meters.queued(self._queue.qsize())
             believed = self._believed(jobs)
             if believed:
                 self._commit(believed)
@@ -183,25 +252,45 @@ class Door:
     def _commit(self, jobs: list[_Job]) -> None:
         name = jobs[0].name if len(jobs) == 1 else "batch"
         now = self._clock.now()
+        began = time.perf_counter_ns()
         try:
             results = self._vault.write(name, lambda tx: self._marked(tx, jobs, now))
         except (Busy, Full, Unknown) as fault:
             _log.error("a commit failed: %s", fault)
+            self._note_trouble(fault, jobs)
             for job in jobs:
                 job.error = fault
         except BaseException as fault:  # whatever it is, whoever waits must hear of it
             if len(jobs) > 1:
+                self.meters.retried()
                 for job in jobs:
                     self._commit([job])
                 return
             if not isinstance(fault, RolledBack):
                 _log.exception("%s failed", name)
+                self._note_trouble(fault, jobs)
             jobs[0].error = fault
         else:
+            self._note_done(name, jobs, time.perf_counter_ns() - began)
             if not _are_timeless(jobs):
                 self._marked_at = max(self._marked_at, now - now % _MARK_US)
             for job, result in zip(jobs, results, strict=True):
                 job.result = result
+
+    def _note_done(self, name: str, jobs: list[_Job], took_ns: int) -> None:
+        self._trouble = ""
+        self.meters.done(len(jobs), took_ns, self._vault.commit_ns)
+        if self.spans is not None:
+            named = name if len({job.name for job in jobs}) > 1 else jobs[0].name
+            links = self.spans.links([job.link for job in jobs if job.link is not None])
+            self.spans.after(f"door {named}", took_ns, {"nuqta.batch": len(jobs)}, links)
+
+    def _note_trouble(self, fault: BaseException, jobs: list[_Job]) -> None:
+        """What is wrong with one row, or with one piece of work, does not stop the others."""
+        self.meters.failed(fault, len(jobs))
+        if isinstance(fault, StorageFault) and not isinstance(fault, Damaged):
+            self._trouble = kind_of(fault)
+            self.meters.failing()
 
     def _marked(self, tx: Transaction, jobs: list[_Job], now: Instant) -> list[Any]:
         """The work, and for the start gate the second in which something was last committed: a mark
@@ -238,6 +327,7 @@ class Door:
             self._believe_clock()
         except StorageFault as fault:
             _log.error("a commit failed: %s", fault)
+            self._note_trouble(fault, jobs)
             for job in jobs:
                 job.error = None if job.is_timeless else fault
             return [job for job in jobs if job.is_timeless]
@@ -252,6 +342,11 @@ class Door:
             raise ClockMoved("the clock has jumped; accept it with: nuqta clock accept")
         self._accepted = accepted
         self._clock.accept()
+
+
+def _probe(tx: Transaction) -> None:
+    """A row is written anew, whatever it says: an empty commit would not ask the disk."""
+    tx.run(_PUT, name="probe", value=_number(tx, "probe") + 1)
 
 
 def _are_timeless(jobs: list[_Job]) -> bool:

@@ -1,6 +1,7 @@
 """An open house: settings, vault, clock, keys and door, put together in one place."""
 
 import asyncio
+import errno
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -11,9 +12,10 @@ from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
 
 from nuqta.engine.access.tokens import Keyring, key_file, make_key_file, read_keyring
 from nuqta.engine.clock import Clock
-from nuqta.engine.door import Door, booked_at
+from nuqta.engine.door import Closed, Door, booked_at
 from nuqta.engine.sealing.heads import check_heads, has_heads, heads_file
 from nuqta.ledger.instants import SECOND_US
+from nuqta.seen.door import DoorMeters
 from nuqta.settings import Settings
 from nuqta.storage.faults import CannotStart
 from nuqta.storage.sqlite import Vault, open_vault
@@ -36,11 +38,14 @@ _SCHEMES: Final = ("sqlite:///", "sqlite://")
 class Engine:
     """What every face works with. Made by `open_engine`, closed by `close` or a `with` block."""
 
-    def __init__(self, settings: Settings, vault: Vault, clock: Clock) -> None:
+    def __init__(
+        self, settings: Settings, vault: Vault, clock: Clock, meters: DoorMeters | None = None
+    ) -> None:
         self.settings = settings
         self.vault = vault
         self.clock = clock
-        self.door = Door(vault, clock, settings.batch, settings.queue)
+        self._is_closed = False
+        self.door = Door(vault, clock, settings.batch, settings.queue, meters)
 
     @cached_property
     def keyring(self) -> Keyring:
@@ -69,12 +74,20 @@ class Engine:
 
     async def beside(self, work: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
         """What `work` comes to, on a thread beside the loop: for reads that take their time, so
-        that nobody else waits for them."""
+        that nobody else waits for them. Raises Closed where the process is about to stop."""
+        if self._is_closed:
+            raise Closed("the server is stopping")
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._readers, partial(work, *arguments, **named))
+        try:
+            return await loop.run_in_executor(self._readers, partial(work, *arguments, **named))
+        except asyncio.CancelledError:
+            if self._is_closed:  # it had not begun
+                raise Closed("the server is stopping") from None
+            raise
 
     def close(self) -> None:
         """Commit what waits and close the database."""
+        self._is_closed = True
         if "_readers" in self.__dict__:
             self._readers.shutdown(cancel_futures=True)
         if "passwords" in self.__dict__:
@@ -139,7 +152,21 @@ def make(settings: Settings, *, new_key: bool = False) -> Path:
         make_seal_key(path)
     read_keyring(settings.secret, path)
     read_signer(settings.seal_key, path)
+    _sync_folder(path.parent)
     return path
+
+
+def _sync_folder(folder: Path) -> None:
+    """A synced file has a name after a power cut only once its folder is synced as well, which
+    SQLite does for its log, but not for the database."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # a file system that knows no such thing
+            raise CannotStart(f"{folder} cannot be synced: {error.strerror}") from error
+    finally:
+        os.close(handle)
 
 
 def _make_file(path: Path) -> None:
@@ -157,9 +184,14 @@ def _has_tokens(vault: Vault) -> bool:
 
 
 def open_engine(
-    settings: Settings, clock: Clock | None = None, *, past_gates: bool = False
+    settings: Settings,
+    clock: Clock | None = None,
+    *,
+    past_gates: bool = False,
+    meters: DoorMeters | None = None,
 ) -> Engine:
-    """Open the database that the settings name. Raises CannotStart, also where there is none.
+    """Open the database that the settings name. What its door does is counted in `meters`, or for
+    itself. Raises CannotStart, also where there is none.
 
     `past_gates` opens books whose clock or whose heads are wrong: to look at them, or to accept it.
     """
@@ -180,7 +212,7 @@ def open_engine(
         except CannotStart:
             vault.close()
             raise
-    return Engine(settings, vault, clock)
+    return Engine(settings, vault, clock, meters)
 
 
 def _check_clock(vault: Vault, clock: Clock, settings: Settings) -> None:

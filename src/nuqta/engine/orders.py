@@ -137,10 +137,10 @@ def take_in(
     """Take in one event for each of some orders, all different; in the order of the arrivals.
 
     `only_first` refuses as a KEY_CONFLICT what tells something else of an order that is known.
-    Refuses ORDER_TOO_LONG past `events_max` events or `facts_max` characters told of one order,
-    ORDER_OF_ANOTHER_CUSTOMER, CURRENCY_MISMATCH, EFFECTIVE_IN_FUTURE, POINTS_OUT_OF_RANGE and
-    BALANCE_TOO_LARGE; a refused event leaves nothing but, where its customer was new, the
-    customer.
+    Refuses CUSTOMER_ERASED where the order is new, ORDER_TOO_LONG past `events_max` events or
+    `facts_max` characters told of one order, ORDER_OF_ANOTHER_CUSTOMER, CURRENCY_MISMATCH,
+    EFFECTIVE_IN_FUTURE, POINTS_OUT_OF_RANGE and BALANCE_TOO_LARGE; a refused event leaves nothing
+    but, where its customer was new, the customer.
     """
     answered: dict[int, Taken | Refusal] = {}
     claims = _claimed(tx, store, arrivals, answered)
@@ -181,9 +181,19 @@ def _claimed(
         claim = customers.claim(tx, store.store_id, "order", event.order_key, event.customer_id)
         if claim == "taken":
             answered[number] = refusals.ORDER_OF_ANOTHER_CUSTOMER
+        elif claim == "new" and _was_erased(tx, store, event.customer_id):
+            order = ("order", event.order_key, event.customer_id)
+            customers.unclaim(tx, store.store_id, *order)
+            answered[number] = refusals.CUSTOMER_ERASED
         else:
             claims[number] = claim
     return claims
+
+
+def _was_erased(tx: Transaction, store: Store, customer_id: int) -> bool:
+    """Orders of before still move the books: they may be returned, or delivered."""
+    customer = customers.find_ever(tx, store.store_id, customer_id)
+    return customer is not None and customer.erased_at > 0
 
 
 def _outcome(tx: Transaction, store: Store, work: _Work, answer: Answer) -> Taken | Refusal:

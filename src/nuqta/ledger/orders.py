@@ -171,8 +171,8 @@ class _Mover(Redeemed):
                 books.put(replace(lot, expired=lot.expired + points))
                 self._back_to("expired", points, line.lot, line)
             case _:
-                lot, own = books.lots[line.lot], self.own_lot()
-                if own is not None and lot.lot == own.lot:
+                lot = books.lots[line.lot]
+                if lot.lot == self.earned_lot().lot:
                     self._enter_own("reinstate", "cancelled", lot, points, line.version)
                 else:
                     books.enter("reinstate", "cancelled", lot, points, stamp, undoes=line.version)
@@ -180,14 +180,14 @@ class _Mover(Redeemed):
     def _reinstate_repaid(self, line: Transfer, points: Points) -> None:
         """A debt has been repaid meanwhile: by what the order gave back itself, which goes back to
         where that was; the rest goes to the order's own lot."""
-        books, own = self.books, self.own_lot()
+        books, own = self.books, self.earned_lot()
         for number in self.returned_into():
             part = min(points, self.repaid_from(number))
-            if part and number != (own and own.lot):
+            if part and number != own.lot:
                 points -= part
                 books.enter("reinstate", "cancelled", books.lots[number], part, self.stamp,
                             undoes=line.version)  # fmt: skip
-        if points and own is not None:
+        if points:
             own = replace(own, granted=own.granted + points)  # they have never been in it
             self._enter_own("reinstate", "cancelled", own, points, line.version)
 
@@ -234,8 +234,11 @@ class _Mover(Redeemed):
             return
         self.books.put(dated)
         if dated.is_pending and dated.matures_at <= self.stamp.now:
-            # Under this command's key: a balance that was answered before did not know of it.
-            self.books.mature(number, max(dated.matures_at, dated.granted_at), self.stamp)
+            # Under this command's key: a balance that was answered before did not know of it. And
+            # not before the last of it had come: what waited then would have been less than none.
+            came_at = max(line.effective_at for line in self.lines()
+                          if line.lot == number and line.target == "pending")  # fmt: skip
+            self.books.mature(number, max(dated.matures_at, came_at), self.stamp)
 
     # -- repaying -----------------------------------------------------------------------------
     def _repay_first(self, number: int, ready: Points) -> None:
@@ -309,9 +312,7 @@ class _Mover(Redeemed):
 
     def _cancellable(self) -> Iterator[tuple[int, Points, str]]:
         """Lots, how much of each may be cancelled, and from which place; in order."""
-        lots, own = self.books.lots, self.own_lot()
-        if own is None:
-            return
+        lots, own = self.books.lots, self.earned_lot()
         yield own.lot, own.free, "pending" if own.is_pending else "available"
         yield own.lot, own.expired, "expired"
         if self.command.is_forgiving:

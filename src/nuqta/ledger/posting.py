@@ -24,7 +24,6 @@ from nuqta.ledger.commands import (
     Release,
     Remind,
     Reserve,
-    Settle,
     Spend,
     digest_of,
 )
@@ -166,9 +165,7 @@ def _apply(command: Command, books: Books, now: Instant) -> Refusal | None:
             return _adjust(command, books, stamp)
         case Remind():
             _remind(command, books, stamp)
-        case Settle():
-            pass
-    return None
+    return None  # also for Settle: what fell due is booked before any command
 
 
 def _reserve(command: Reserve, books: Books, stamp: Stamp) -> Refusal | None:

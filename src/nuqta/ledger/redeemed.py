@@ -71,10 +71,13 @@ class Redeemed:
         return line.target == "redeemed" and (not line.undoes or self._is_instead(line))
 
     def own_lot(self) -> Lot | None:
-        for line in self.lines():
-            if line.move == "earn":
-                return self.books.lots[line.lot]
-        return None
+        """The lot into which the order earned; None where it has earned nothing yet."""
+        has_earned = any(line.move == "earn" for line in self.lines())
+        return self.earned_lot() if has_earned else None
+
+    def earned_lot(self) -> Lot:
+        """The same, of an order that has earned."""
+        return self.books.lots[next(line.lot for line in self.lines() if line.move == "earn")]
 
     def redeemed(self) -> Points:
         """What it has taken, less what of that has come back."""

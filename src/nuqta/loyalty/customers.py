@@ -31,7 +31,8 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 class Customer(msgspec.Struct, frozen=True):
     """A shopper of one store. `email` and `mobile` are in their canonical form, or "".
 
-    `tags` is a JSON list of texts, or "" for none; `level` the id of a level, or "".
+    `tags` is a JSON list of texts, or "" for none; `level` the id of a level, or "". One who was
+    erased at an instant (0 for never) has neither name nor addresses any more, only an id.
     """
 
     dkey: int
@@ -42,6 +43,7 @@ class Customer(msgspec.Struct, frozen=True):
     created_at: Instant
     tags: str = ""
     level: str = ""
+    erased_at: Instant = 0
 
 
 def checked_name(text: str) -> str:

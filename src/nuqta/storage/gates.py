@@ -9,6 +9,7 @@ from typing import Final
 import apsw
 
 from nuqta.storage.faults import CannotStart
+from nuqta.storage.migrate import is_whole
 
 SQLITE_LEAST: Final = 3_051_003
 """3.51.3: the first SQLite without the WAL-reset corruption bug."""
@@ -41,7 +42,7 @@ def check_pages(connection: apsw.Connection, path: Path) -> None:
 
 
 def check_engine(connection: apsw.Connection, path: Path) -> None:
-    """SQLite's version, the durability in force, and that every table is strict.
+    """SQLite's version, the durability in force, that every table is strict, and the schema whole.
 
     Raises CannotStart where one of them is not as it must be.
     """
@@ -60,3 +61,5 @@ def check_engine(connection: apsw.Connection, path: Path) -> None:
     ]
     if loose:
         raise CannotStart(f"{path}: the table {loose[0]} is not strict; it was not made by nuqta")
+    if not is_whole(connection):
+        raise CannotStart(f"{path} is damaged: its schema is not the one that nuqta made")

@@ -5,8 +5,10 @@ leaves the schema before it.
 """
 
 import re
+from functools import cache
 from importlib.resources import files
 from typing import Final
+from zlib import crc32
 
 import apsw
 
@@ -14,6 +16,11 @@ from nuqta.storage.faults import CannotStart
 
 APPLICATION_ID: Final = 0x6E757174
 """`nuqt`: marks a file as nuqta's, so that no other program's database is ever migrated."""
+_NAMED: Final = re.compile(r"CREATE (?:UNIQUE )?(?:TABLE|INDEX) (\w+)")
+_SEAL: Final = (
+    "INSERT INTO meta (name, value) VALUES ('schema_crc', ?1)"
+    " ON CONFLICT (name) DO UPDATE SET value = excluded.value"
+)
 
 
 def steps() -> list[tuple[int, str, str]]:
@@ -24,6 +31,12 @@ def steps() -> list[tuple[int, str, str]]:
         if match is not None:
             found.append((int(match[1]), match[2], file.read_text(encoding="utf-8")))
     return sorted(found)
+
+
+@cache
+def newest() -> int:
+    """The schema that this program knows: the number of its last step."""
+    return len(steps())
 
 
 def migrate(connection: apsw.Connection, chain: list[tuple[int, str, str]] | None = None) -> int:
@@ -43,12 +56,31 @@ def migrate(connection: apsw.Connection, chain: list[tuple[int, str, str]] | Non
             connection.execute(sql)
             connection.pragma("application_id", APPLICATION_ID)
             connection.pragma("user_version", number)
+            connection.execute(_SEAL, (schema_crc(connection, chain),))
             connection.execute("COMMIT")
             done += 1
         finally:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
     return done
+
+
+def schema_crc(connection: apsw.Connection, chain: list[tuple[int, str, str]]) -> int:
+    """A checksum of the tables and indexes that the steps name. Others may have tables here too."""
+    ours = {name for _, _, sql in chain for name in _NAMED.findall(sql)}
+    # Read as bytes: a flipped bit may have made a text none.
+    found = connection.execute(
+        "SELECT CAST(name AS BLOB), CAST(type || tbl_name || sql AS BLOB) FROM sqlite_schema"
+        " WHERE sql <> '' ORDER BY type, name"
+    )
+    return crc32(repr([row for row in found if row[0].decode(errors="replace") in ours]).encode())
+
+
+def is_whole(connection: apsw.Connection) -> bool:
+    """Whether tables and indexes are what the last step made of them: a bit that flips in a
+    column's name passes SQLite's checks. A schema that an older program made is believed."""
+    kept = connection.execute("SELECT value FROM meta WHERE name = 'schema_crc'").fetchall()
+    return kept in ([], [(schema_crc(connection, steps()),)])
 
 
 def _version(connection: apsw.Connection, newest: int) -> int:

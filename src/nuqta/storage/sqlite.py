@@ -6,26 +6,35 @@ wait. Every thread that reads has a read-only connection of its own. Nothing is 
 balance is always read from the file. Source: design, storage ("SQLite").
 """
 
+import logging
 import os
 import random
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, NoReturn, Protocol, TypeVar, cast
 
 import apsw
 
+from nuqta.seen.logs import last_words
 from nuqta.storage.faults import Busy, CannotStart, Damaged, Full, StorageFault, Unknown
 from nuqta.storage.gates import check_engine
 from nuqta.storage.migrate import migrate
 from nuqta.storage.statements import Statement
+from nuqta.storage.unsynced import leave_mark, write_again
 
 T = TypeVar("T")
+_log = logging.getLogger("nuqta.storage")
 
 
 _UNSYNCED: Final = frozenset({apsw.SQLITE_IOERR_FSYNC, apsw.SQLITE_IOERR_DIR_FSYNC})
+
+
+FOLD_PAGES: Final = 3_500
+"""A log of so many pages is folded into the file. That cost 14-50 µs a command at SQLite's 1,000
+pages, 11-17 at this. Not more: an index table of the log has 4,062 places, and a read asks all."""
 
 
 _NAP_S: Final = 0.002
@@ -37,6 +46,9 @@ _TROUBLE: Final = (
     apsw.CantOpenError, apsw.CorruptError, apsw.NotADBError, apsw.NoMemError,
 )  # fmt: skip
 """What the world does to a statement. All other errors of the engine are mistakes of ours."""
+
+_READING: Final = (*_TROUBLE, UnicodeDecodeError)
+"""What it does to rows: SQLite itself looks at no text."""
 
 
 class _Record(Protocol):
@@ -63,7 +75,7 @@ class Transaction:
         try:
             # All of them at once: a cursor that stops half-way keeps its snapshot open.
             found = self._cursor.execute(text, cast("Any", values)).fetchall()
-        except _TROUBLE as error:
+        except _READING as error:
             raise _fault_of(error) from error
         return cast("list[tuple[Any, ...]]", found)
 
@@ -71,7 +83,7 @@ class Transaction:
         """Every row that the statement finds for each tuple of values in its own order."""
         try:
             found = self._connection.executemany(statement.text, cast("Any", keys)).fetchall()
-        except _TROUBLE as error:
+        except _READING as error:
             raise _fault_of(error) from error
         return cast("list[tuple[Any, ...]]", found)
 
@@ -80,7 +92,7 @@ class Transaction:
         bound = cast("Any", statement.bind(values))
         try:
             yield from cast("Any", self._connection.execute(statement.text, bound))
-        except _TROUBLE as error:
+        except _READING as error:
             raise _fault_of(error) from error
 
     def row(self, statement: Statement, **values: object) -> tuple[Any, ...] | None:
@@ -107,7 +119,7 @@ class Transaction:
         before = self._connection.total_changes()
         try:
             self._connection.executemany(statement.text, cast("Any", rows))
-        except _TROUBLE as error:
+        except _READING as error:
             raise _fault_of(error) from error
         return self._connection.total_changes() - before
 
@@ -117,8 +129,11 @@ class Vault:
 
     def __init__(self, path: Path, lock_seconds: int) -> None:
         self.path = path
+        self.fold_pages = FOLD_PAGES
         self._lock_ms = lock_seconds * 1000
         self._waits_since = 0.0
+        self.commit_ns = 0
+        """What the last COMMIT took: the log was written and synced."""
         self._writer = self._connect(apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE)
         self._file = _identity(path)
         self._readers = threading.local()
@@ -159,7 +174,8 @@ class Vault:
             connection.execute("BEGIN IMMEDIATE")
             try:
                 result = work(Transaction(connection))
-            except BaseException:
+            except BaseException as error:
+                self._heed(error.__cause__, name)
                 self._roll_back()
                 raise
             self._commit(name)
@@ -169,15 +185,32 @@ class Vault:
         return result
 
     def _commit(self, name: str) -> None:
+        began = time.perf_counter_ns()
         try:
             self._writer.execute("COMMIT")
         except (apsw.BusyError, apsw.FullError):
             raise  # SQLite has not committed and says so
         except apsw.IOError as error:
-            if getattr(error, "extendedresult", 0) in _UNSYNCED:
-                _stop(f"{name}: the disk did not confirm a write ({error})")
+            self._heed(error, name)
             self._roll_back()
             raise Unknown(f"the fate of the commit is not known: {error}", name) from error
+        self.commit_ns = time.perf_counter_ns() - began
+
+    def _fold(self, connection: apsw.Connection, schema: str, pages: int) -> int:
+        """After each commit: bring a long log into the file. SQLite does the same by itself, but
+        drops what went wrong. What is not brought over stays in the log, and is tried again."""
+        if pages >= self.fold_pages:
+            try:
+                connection.wal_checkpoint(schema)
+            except apsw.Error as error:  # the commit itself is done
+                self._heed(error, "folding the log")
+                _log.error("the log could not be brought into the file: %s", error)
+        return apsw.SQLITE_OK
+
+    def _heed(self, error: BaseException | None, name: str) -> None:
+        """Stop the process where a sync has failed, whatever it was for."""
+        if getattr(error, "extendedresult", 0) in _UNSYNCED:
+            _stop(self.path, f"{name}: the disk did not confirm a write ({error})")
 
     def _roll_back(self) -> None:
         if self._writer.in_transaction:
@@ -193,10 +226,28 @@ class Vault:
         time.sleep(random.uniform(0, _NAP_S))
         return True
 
-    def close(self) -> None:
-        """Close every connection; the last one out folds the log into the file."""
-        for connection in (*self._all_readers, self._writer):
+    def compact(self) -> bool:
+        """Write the whole file anew, without what was deleted, and empty the log: what stood in
+        free space is gone. Writers wait meanwhile, readers do not. Whether the log could be
+        emptied: it cannot where somebody reads for long. Raises StorageFault.
+        """
+        connection = self._connect(apsw.SQLITE_OPEN_READWRITE)
+        try:
+            connection.set_busy_timeout(self._lock_ms)  # the other handler is the writer's own
+            connection.execute("VACUUM")
+            busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()[0]
+        except _TROUBLE as error:
+            raise _fault_of(error, "compact") from error
+        finally:
             connection.close()
+        return not busy
+
+    def close(self) -> None:
+        """Close every connection; the last one out folds the log into the file, if the disk lets
+        it: what is not brought over stays in the log."""
+        for connection in (*self._all_readers, self._writer):
+            with suppress(*_TROUBLE):
+                connection.close()
 
     def _connect(self, flags: int) -> apsw.Connection:
         connection = apsw.Connection(str(self.path), flags=flags, statementcachesize=200)
@@ -216,9 +267,7 @@ class Vault:
             connection.pragma("fullfsync", 1)  # macOS: an fsync that reaches the disk
             connection.pragma("checkpoint_fullfsync", 1)
             connection.pragma("foreign_keys", 1)
-            # Folding the log into the file cost 14-50 µs a command at SQLite's 1,000 pages, 11-17
-            # at this. Not more: an index table of the log has 4,062 places, and a read asks all.
-            connection.pragma("wal_autocheckpoint", 3_500)
+            connection.set_wal_hook(self._fold)
         return connection
 
 
@@ -231,14 +280,14 @@ def _identity(path: Path) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
-def _fault_of(error: apsw.Error, name: str = "a read") -> StorageFault:
+def _fault_of(error: Exception, name: str = "a read") -> StorageFault:
     """What the world's trouble means to those above; `name` says for the log what it met."""
     match error:
         case apsw.BusyError() | apsw.LockedError() | apsw.ProtocolError():
             return Busy("another process holds the lock", name)
         case apsw.FullError():
             return Full("there is no room left to write", name)
-        case apsw.CorruptError() | apsw.NotADBError():
+        case apsw.CorruptError() | apsw.NotADBError() | UnicodeDecodeError():
             return Damaged(f"the file is damaged: {error}", name)
         case _:
             return StorageFault(f"the database could not be read or written: {error}", name)
@@ -258,6 +307,7 @@ def open_vault(path: Path, *, lock_seconds: int = 10) -> Vault:
     except apsw.Error as error:
         raise CannotStart(f"{path} cannot be opened: {error}") from error
     try:
+        write_again(vault._writer, path)
         migrate(vault._writer)
         check_engine(vault._writer, path)
     except apsw.Error as error:
@@ -269,8 +319,10 @@ def open_vault(path: Path, *, lock_seconds: int = 10) -> Vault:
     return vault
 
 
-def _stop(last_line: str) -> NoReturn:
+def _stop(path: Path, last_line: str) -> NoReturn:
     """After a failed sync the kernel may have dropped what it could not write: only a new start,
-    which reads the disk again, can know what is there."""
-    os.write(2, f"nuqta stops: {last_line}\n".encode())
+    which writes the log again, can know what is there."""
+    if not leave_mark(path):
+        last_line += "; restart the machine before nuqta"
+    last_words(f"nuqta stops: {last_line}")
     os._exit(70)

@@ -5,6 +5,7 @@ deeper or holds a name twice.
 """
 
 import json
+import re
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 from urllib.parse import parse_qsl
@@ -15,16 +16,21 @@ from nuqta import refusals
 from nuqta.refusals import Refusal
 
 _FIELDS_MAX: Final = 200
+_STRING: Final = re.compile(rb'"[^"]*"?')
+_NO_BRACKETS: Final = bytes(set(range(256)) - set(b"[]{}"))
+_SQUARE: Final = bytes.maketrans(b"{}", b"[]")
 
 
-def decoded(body: bytes, content_type: bytes | None, depth_max: int) -> dict[str, Any] | Refusal:
+def decoded(
+    body: bytes, content_type: bytes | None, depth_max: int, digits_max: int
+) -> dict[str, Any] | Refusal:
     """The names and values of a body. An empty body has none."""
     if not body:
         return {}
     kind, _, parameters = (content_type or b"application/json").partition(b";")
     match kind.strip().lower():
         case b"application/json":
-            return _json(body, depth_max)
+            return _json(body, depth_max, digits_max)
         case b"application/x-www-form-urlencoded":
             return _urlencoded(body)
         case b"multipart/form-data":
@@ -43,15 +49,22 @@ def queried(query: bytes | None, *, is_strict: bool) -> dict[str, str] | Refusal
     return found if isinstance(found, Refusal) else {name: str(one) for name, one in found.items()}
 
 
-def _json(body: bytes, depth_max: int) -> dict[str, Any] | Refusal:
-    if body.count(b"{") + body.count(b"[") > depth_max and _depth(body) > depth_max:
+def _json(body: bytes, depth_max: int, digits_max: int) -> dict[str, Any] | Refusal:
+    if body.count(b"{") + body.count(b"[") > depth_max and _is_deeper(body, depth_max):
         return refusals.BAD_REQUEST
+
+    def short(text: str) -> str:
+        if len(text) > digits_max:
+            raise ValueError("a number without end")
+        return text
+
     try:
         value = json.loads(
             body.decode("utf-8"),
             object_pairs_hook=_no_name_twice,
             parse_constant=_no_number,
-            parse_float=_decimal,
+            parse_int=lambda text: int(short(text)),
+            parse_float=lambda text: _decimal(short(text)),
         )
         if b"\\u" in body:  # half of a pair is no character: it could be neither kept nor answered
             json.dumps(value, ensure_ascii=False, default=str).encode()
@@ -89,16 +102,16 @@ def _decimal(text: str) -> Decimal:
         raise ValueError(f"{text[:40]} is no number") from error
 
 
-def _depth(body: bytes) -> int:
-    """An upper bound of how deep the text nests: brackets within strings count as well."""
-    depth = deepest = 0
-    for byte in body:
-        if byte in b"[{":
-            depth += 1
-            deepest = max(deepest, depth)
-        elif byte in b"]}":
-            depth -= 1
-    return deepest
+def _is_deeper(body: bytes, most: int) -> bool:
+    """Whether a JSON text nests deeper than that. Each turn takes away what holds nothing more, so
+    that nothing here is done byte by byte: 4 MB of brackets took 2 seconds."""
+    plain = body.replace(b"\\\\", b"").replace(b'\\"', b"")
+    rest = _STRING.sub(b"", plain).translate(_SQUARE, _NO_BRACKETS)
+    for _ in range(most):
+        if b"[]" not in rest:
+            break
+        rest = rest.replace(b"[]", b"")
+    return bool(rest)  # also what is no JSON: closed twice, or never
 
 
 def _urlencoded(body: bytes, *, is_strict: bool = True) -> dict[str, Any] | Refusal:

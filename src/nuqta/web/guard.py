@@ -9,7 +9,7 @@ Source: contract, decisions, section 1.
 import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from ipaddress import IPv4Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_address
 from typing import Final
 
 import msgspec
@@ -102,13 +102,14 @@ def address_of(headers: Mapping[bytes, bytes], client: str, proxy_header: str) -
     """
     if proxy_header:
         sent = headers.get(proxy_header.lower().encode(), b"").rpartition(b",")[2].strip()
-        client = _network(sent[:_ADDRESS_LENGTH].decode("latin-1")) or client
-    return _network(client) or client
+        client = network(sent[:_ADDRESS_LENGTH].decode("latin-1")) or client
+    return network(client) or client
 
 
 @lru_cache(maxsize=4_096)
-def _network(text: str) -> str:
-    """The address in the text, which may carry a port; "" where there is none."""
+def network(text: str) -> str:
+    """The address in the text, which may carry a port, as one name for all that one caller has; ""
+    where there is none."""
     match = _WITH_PORT.fullmatch(text)
     try:
         address = ip_address((match[1] or match[2]) if match else text.partition("%")[0])
@@ -119,6 +120,35 @@ def _network(text: str) -> str:
     if address.ipv4_mapped is not None:
         return str(address.ipv4_mapped)
     return str(IPv6Network((address, 64), strict=False))
+
+
+@lru_cache(maxsize=4_096)
+def around(address: str) -> str:
+    """The network around a caller that `address_of` named: what one house or one firm is given, the
+    /24 of an IPv4 address, the /56 of an IPv6 one. "" where it is no address."""
+    try:
+        if ":" in address:
+            return str(IPv6Network(address).supernet(new_prefix=56))
+        return str(IPv4Network((address, 24), strict=False))
+    except ValueError:
+        return ""
+
+
+def failed(paces: Limiters, address: str) -> int:
+    """Count one try in vain of a caller that `address_of` named. Where it or the network around it
+    had too many, that one is not counted: after how many seconds the next will be; else 0."""
+    for limiter, whose in ((paces.failures, address), (paces.failures_around, around(address))):
+        pace = limiter.count(whose.encode()) if whose else None
+        if pace is not None and pace.wait_s:
+            return pace.wait_s
+    return 0
+
+
+def take_back(paces: Limiters, address: str) -> None:
+    """What `failed` has counted before it was looked at was not in vain."""
+    for limiter, whose in ((paces.failures, address), (paces.failures_around, around(address))):
+        if whose:
+            limiter.take_back(whose.encode())
 
 
 def only(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
@@ -219,6 +249,25 @@ class Uses:
         self._engine.door.note("note use", lambda tx: note_use(tx, settings, dkey, digest, now))
 
 
+_WRONG: Final = (refusals.AUTHORIZATION_INVALID, refusals.SESSION_INVALID)
+
+
+def judged(
+    paces: Limiters,
+    refusal: Refusal | TooMany,
+    headers: Mapping[bytes, bytes],
+    client: str,
+    proxy_header: str,
+) -> Refusal | TooMany:
+    """The refusal of a caller; where its credential is wrong that costs a try, and past the limit
+    of tries it is told no more than to wait. A right credential never comes here, so whoever shares
+    an address with a guesser is served. Source: docs/decisions/0013-failed-tries.md."""
+    if refusal not in _WRONG:
+        return refusal
+    wait_s = failed(paces, address_of(headers, client, proxy_header))
+    return TooMany(wait_s) if wait_s else refusal
+
+
 class Guard:
     """The checks of every route but the balance, which makes them on its own statement."""
 
@@ -298,7 +347,9 @@ class Guard:
         session = token(headers.get(b"x-customer-token"))
         return self.pace(caller, engine.keyring.digest(session or ""), counted) or caller
 
-    def source(self, headers: dict[bytes, bytes], store: str) -> Caller | Refusal:
+    def source(
+        self, headers: dict[bytes, bytes], store: str, counted: Counted
+    ) -> Caller | Refusal | TooMany:
         """The store's own source of orders, by its Basic pair. One answer for a wrong pair, a store
         that has none, and a store that is not there. Raises StorageFault."""
         header = headers.get(b"authorization")
@@ -306,7 +357,10 @@ class Guard:
             return refusals.AUTHORIZATION_MISSING
         engine = self._engine
         store_id = credentials.store_of(engine.vault.reader(), engine.keyring, store, header)
-        return refusals.AUTHORIZATION_INVALID if store_id is None else Caller(None, store_id)
+        if store_id is None:
+            return refusals.AUTHORIZATION_INVALID
+        too_many = counted.note(self._limiters.orders.count(b"%d" % store_id))
+        return too_many or Caller(None, store_id)
 
     def anybody(
         self, store: str, headers: dict[bytes, bytes], client: str, counted: Counted

@@ -202,18 +202,29 @@ class Limiter:
             return _pace(limit, 0, _seconds(filled), _seconds(wait_ns))
         return _pace(limit, (most_ns - filled) // cost_ns, _seconds(filled), 0)
 
+    def take_back(self, key: bytes) -> None:
+        """One request that `count` let pass shall not have counted; for keys without a pace of
+        their own."""
+        if self._per_minute and not self.is_off:
+            cost_ns = _MINUTE_NS // self._per_minute
+            self._buckets.add(key, self._steady_ns(), -cost_ns, cost_ns * self._per_minute)
+
 
 def _seconds(ns: int) -> int:
     return -(-ns // _SECOND_NS)
 
 
 class Limiters(msgspec.Struct, frozen=True):
-    """The three that a server has: an application on a store; a customer's token, or whoever else
-    calls a shopper's routes; an address."""
+    """Those that a server has: an application on a store; a customer's token, or whoever else
+    calls a shopper's routes; an address; a store's source of orders; and what is tried in vain,
+    by an address and by the network around it."""
 
     managers: Limiter
     shoppers: Limiter
     addresses: Limiter
+    orders: Limiter
+    failures: Limiter
+    failures_around: Limiter
 
 
 def make_shared(folder: Path, tracked: int) -> None:
@@ -226,13 +237,16 @@ def limiters(settings: Settings, folder: Path | None = None) -> Limiters:
     """As the settings say; what is counted is kept in this process, or in a folder that
     `make_shared` has filled. Raises OSError."""
 
-    def one(name: str, per_minute: int) -> Limiter:
+    def one(name: str, per_minute: int, *, is_off: bool = settings.rate_limit == 0) -> Limiter:
         tracked = settings.rate_limit_tracked
         buckets = Memory(tracked) if folder is None else Shared(folder / name)
-        return Limiter(per_minute, buckets, is_off=settings.rate_limit == 0)
+        return Limiter(per_minute, buckets, is_off=is_off)
 
     return Limiters(
         one("managers", settings.rate_limit),
         one("shoppers", settings.rate_limit_shopper),
         one("addresses", settings.rate_limit_address),
+        one("orders", settings.rate_limit_orders),
+        one("failures", settings.failed_tries, is_off=False),
+        one("failures_around", settings.failed_tries_prefix, is_off=False),
     )

@@ -1,4 +1,4 @@
-"""The wire below the application: uvicorn's httptools protocol, with three things it lacks.
+"""The wire below the application: uvicorn's httptools protocol, with the bounds that it lacks.
 
 A request that is no HTTP is answered in the contract's envelope, like everything else; and the
 request line and headers have a bound, also while a header is still on its way. What surrounds the
@@ -6,10 +6,15 @@ pieces of a chunked body, trailers included, has the same bound, and is never ta
 What comes is parsed in small slices, and not before what stands ahead of it was answered: a client
 that sends without end, or never reads, costs no more memory than one packet and no more of the
 loop's time than one slice at a time (before: 500 MB in 4 seconds from one connection).
+
+Whoever is too slow is cut, as a sender and as a reader; connections and requests past their
+numbers are answered 503 at once.
 """
 
 from asyncio import Handle, TimerHandle, Transport
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, MutableMapping
+from socket import SO_LINGER, SOL_SOCKET
+from struct import pack
 from typing import Any, ClassVar, Final, TypeAlias
 
 from httptools import HttpParserError, HttpParserUpgrade
@@ -22,15 +27,22 @@ from uvicorn.protocols.http.httptools_impl import (
 
 from nuqta import refusals
 from nuqta.refusals import Refusal
+from nuqta.settings import Settings
 from nuqta.texts import ENGLISH
 from nuqta.web.guard import only
+from nuqta.web.log import RequestLog
+from nuqta.web.negotiation import language
 from nuqta.web.replies import Headers, Reply, refused, request_id
 
-InFront: TypeAlias = Callable[[str, bytes, dict[bytes, bytes]], Reply | None]
-"""What an application may have as `in_front`: method, URL and headers in, a reply or None out."""
+InFront: TypeAlias = Callable[[str, bytes, dict[bytes, bytes], str], Reply | None]
+"""What an application may have as `in_front`: method, URL, headers and the address of the other end
+in, a reply or None out."""
 
+_Message: TypeAlias = MutableMapping[str, Any]
 _SLICE: Final = 4_096
 """Bytes that are parsed in one turn of the loop: some dozen requests."""
+_NO_LINGERING: Final = pack("ii", 1, 0)
+_CLOSE: Final = (b"connection", b"close")
 _OF_A_BODY: Final = frozenset({b"content-length", b"transfer-encoding", b"expect", b"upgrade"})
 
 
@@ -51,12 +63,31 @@ class _Flow(FlowControl):
 
 
 class Protocol(HttpToolsProtocol):
-    """One connection. `header_bytes` bounds a request's line and headers together, and
-    `receive_seconds` the time from its first byte, or from the connection's beginning, to its last.
+    """One connection. `header_bytes` bounds a request's line and headers together,
+    `receive_seconds` the time from its first byte, or from the connection's beginning, to its last,
+    and `send_seconds` the time for which bytes wait because nobody reads them. A process has at
+    most `connections_max` connections, and `in_flight_max` requests that are not answered yet.
     """
 
     header_bytes: ClassVar[int] = 32_768
     receive_seconds: ClassVar[int] = 30
+    send_seconds: ClassVar[int] = 30
+    connections_max: ClassVar[int] = 10_000
+    in_flight_max: ClassVar[int] = 2_000
+    _in_flight: ClassVar[set[RequestResponseCycle]] = set()
+
+    @classmethod
+    def bounded_by(cls, settings: Settings) -> type["Protocol"]:
+        """The protocol of one server, with the bounds that are set."""
+        bounds = {
+            "header_bytes": settings.header_bytes,
+            "receive_seconds": settings.receive_seconds,
+            "send_seconds": settings.send_seconds,
+            "connections_max": settings.connections,
+            "in_flight_max": settings.in_flight,
+            "_in_flight": set(),
+        }
+        return type("Protocol", (cls,), bounds)
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
@@ -67,6 +98,7 @@ class Protocol(HttpToolsProtocol):
         self._has_begun = False
         self._piece_bytes = 0
         self._in_front: InFront | None = getattr(self.app, "in_front", None)
+        self._log: RequestLog | None = getattr(self.app, "log", None)
         self._is_answered = False
         self._idle_timer: TimerHandle | None = None
         self._idle_from: float | None = None
@@ -78,11 +110,16 @@ class Protocol(HttpToolsProtocol):
         self._under_way: RequestResponseCycle | None = None
         self._receives_from: float | None = None
         self._receive_timer: TimerHandle | None = None
+        self._send_timer: TimerHandle | None = None
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
-        """A connection begins."""
+        """A connection begins; one too many ends with a word."""
         super().connection_made(transport)
+        self._count_connections()
         self.flow = _Flow(transport, self._has_to_wait)
+        if len(self.connections) > self.connections_max:
+            self._refuse(refusals.SERVICE_UNAVAILABLE)
+            return
         self._receives_from = self.loop.time()
         self._receive_timer = self.loop.call_later(self.receive_seconds, self._cut_if_slow)
 
@@ -221,16 +258,21 @@ class Protocol(HttpToolsProtocol):
         headers = only(self.headers)
         if not _OF_A_BODY.isdisjoint(headers):
             return False
-        reply = in_front(parser.get_method().decode("ascii"), self.url, headers)
+        client = self.client[0] if self.client else ""
+        reply = in_front(parser.get_method().decode("ascii"), self.url, headers, client)
         if reply is None:
             return False
         self._is_answered = True
         self.transport.write(_as_bytes(*reply))
         self.server_state.total_requests += 1
+        self._idles()
+        return True
+
+    def _idles(self) -> None:
+        """Nothing is under way from now on."""
         self._idle_from = self.loop.time()
         if self._idle_timer is None:
             self._idle_timer = self.loop.call_later(self.timeout_keep_alive, self._close_if_idle)
-        return True
 
     def _close_if_idle(self) -> None:
         """Close a connection on which nothing came for as long as the server's own timer allows.
@@ -247,9 +289,38 @@ class Protocol(HttpToolsProtocol):
         else:
             self.timeout_keep_alive_handler()
 
+    def timeout_keep_alive_handler(self) -> None:
+        """Nothing came for too long."""
+        super().timeout_keep_alive_handler()
+        self._watch_the_rest()
+
+    def pause_writing(self) -> None:
+        """More waits to be read than is kept for a caller: it must be read in time."""
+        super().pause_writing()
+        self._watch_the_rest()
+
+    def resume_writing(self) -> None:
+        """Most of it was read."""
+        super().resume_writing()
+        if self._send_timer is not None and not self.transport.is_closing():
+            self._send_timer.cancel()
+            self._send_timer = None
+
+    def _watch_the_rest(self) -> None:
+        """Cut the connection where what waits to be read still waits after `send_seconds`: closing
+        alone would wait for a reader for ever."""
+        if self._send_timer is None and self.transport.get_write_buffer_size():
+            self._send_timer = self.loop.call_later(self.send_seconds, self._cut)
+
+    def _cut(self) -> None:
+        """End the connection, and tell the kernel not to wait for a reader either."""
+        line = self.transport.get_extra_info("socket")
+        line.setsockopt(SOL_SOCKET, SO_LINGER, _NO_LINGERING)
+        self.transport.abort()
+
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is gone, and its timers with it."""
-        for timer in (self._idle_timer, self._turn, self._receive_timer):
+        for timer in (self._idle_timer, self._turn, self._receive_timer, self._send_timer):
             if timer is not None:
                 timer.cancel()
         self._unparsed = b""
@@ -258,17 +329,40 @@ class Protocol(HttpToolsProtocol):
             self._under_way.disconnected = True
             self._under_way.message_event.set()
         super().connection_lost(exc)
+        self._count_connections()
+
+    def _count_connections(self) -> None:
+        if self._log is not None:
+            self._log.meters.connected(len(self.connections))
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._under_way = cycle
-        super()._start_asgi_task(cycle, app)
+        chosen: Any = _unavailable
+        if len(self._in_flight) < self.in_flight_max:
+            self._in_flight.add(cycle)
+            chosen = self._counted(cycle, app)
+        super()._start_asgi_task(cycle, chosen)
+
+    def _counted(self, cycle: RequestResponseCycle, app: Any) -> Any:
+        """The application, which leaves the count as it ends: also where the caller went away."""
+
+        async def counted(*interface: Any) -> None:
+            try:
+                await app(*interface)
+            finally:
+                self._in_flight.discard(cycle)
+
+        return counted
 
     def on_message_complete(self) -> None:
         """The request has ended; one that was answered at once needs nothing more."""
         self._in_body = False
         self._receives_from = None
-        if not self._is_answered:
-            super().on_message_complete()
+        if self._is_answered:
+            return
+        super().on_message_complete()
+        if self.cycle.response_complete:  # before its body had come, which ended uvicorn's timer
+            self._idles()
 
     def _cut_if_slow(self) -> None:
         """Cut a request that takes too long to come. Looked at now and then: no timer a request."""
@@ -292,9 +386,12 @@ class Protocol(HttpToolsProtocol):
 
     def _refuse(self, refusal: Refusal) -> None:
         """Answer in the envelope, behind the answers to what came before, and close."""
-        status, headers, body = refused(refusal, ENGLISH, request_id(None))
+        rid = request_id(None)
+        status, headers, body = refused(refusal, ENGLISH, rid)
+        if self._log is not None:
+            self._log.broken(refusal, rid)
         self._unparsed = b""
-        self._last_words = _as_bytes(status, [*headers, (b"connection", b"close")], body)
+        self._last_words = _as_bytes(status, [*headers, _CLOSE], body)
         if self._in_body and self.pipeline:
             self.pipeline.popleft()  # its body is what is broken: it shall never begin
         elif self._in_body:
@@ -310,7 +407,11 @@ class Protocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """An application has answered; the next in line begins, or what still waits is parsed."""
         is_last = not self.pipeline and not self._unparsed
+        if self._under_way is not None:
+            self._in_flight.discard(self._under_way)
         super().on_response_complete()
+        if self.transport.is_closing():
+            self._watch_the_rest()
         if is_last and (self._last_words or self._has_ended):
             self._end()
         else:
@@ -325,6 +426,45 @@ class Protocol(HttpToolsProtocol):
         if not self.transport.is_closing():
             self.transport.write(self._last_words)
             self.transport.close()
+            self._watch_the_rest()
+
+    def shutdown(self) -> None:
+        """The process is to stop: what is under way is answered, and nothing more begins."""
+        super().shutdown()
+        if self.transport.is_closing():
+            self._watch_the_rest()
+
+    def give_up(self) -> None:
+        """The process has waited long enough: whoever was not answered hears that it is unknown
+        what becomes of the request, and the connection ends."""
+        self.pipeline.clear()
+        one = self._under_way
+        if one is not None and not one.response_complete and not one.disconnected:
+            if not one.response_started and not self.transport.is_closing():
+                status, headers, body = refused(
+                    refusals.SERVICE_UNAVAILABLE, ENGLISH, request_id(None)
+                )
+                self.transport.write(_as_bytes(status, [*headers, _CLOSE], body))
+            one.disconnected = True
+            one.message_event.set()
+            self.flow.resume_writing()
+        self.transport.close()
+
+
+async def _unavailable(
+    scope: _Message,
+    receive: Callable[[], Awaitable[_Message]],
+    send: Callable[[_Message], Awaitable[None]],
+) -> None:
+    """An application that has no time, and says so before it reads a body."""
+    headers = only(scope["headers"])
+    status, head, body = refused(
+        refusals.SERVICE_UNAVAILABLE,
+        language(headers.get(b"accept-language")),
+        request_id(headers.get(b"x-request-id")),
+    )
+    await send({"type": "http.response.start", "status": status, "headers": head})
+    await send({"type": "http.response.body", "body": body})
 
 
 def _as_bytes(status: int, headers: Headers, body: bytes) -> bytes:

@@ -1,7 +1,8 @@
 """Replies: status, headers and body as they leave, and the contract's envelopes.
 
-Every reply carries `X-Request-Id`, `Content-Language` and `Vary: Accept-Language`. The error
-envelope exists in this file only. Source: contract, decisions, section 2.
+Every reply carries `X-Request-Id`, `Content-Language`, `Vary: Accept-Language` and
+`X-Content-Type-Options: nosniff`. The error envelope exists in this file only.
+Source: contract, decisions, section 2.
 """
 
 import re
@@ -30,6 +31,7 @@ Fields: TypeAlias = Mapping[str, Sequence[str]]
 VARY: Final = (b"vary", b"Accept-Language")
 BEARER: Final = b"Bearer"
 BASIC: Final = b'Basic realm="orders", charset="UTF-8"'
+NOSNIFF: Final = (b"x-content-type-options", b"nosniff")
 NO_STORE: Final = (b"cache-control", b"no-store")
 _REPLAYED: Final = (b"idempotent-replayed", b"true")
 JSON: Final = (b"content-type", b"application/json")
@@ -127,6 +129,7 @@ def _reply(status: int, body: bytes, language: str, request: bytes) -> Reply:
         (b"content-length", str(len(body)).encode()),
         (b"content-language", language.encode()),
         VARY,
+        NOSNIFF,
         (b"x-request-id", request),
     ]
     return status, headers, body

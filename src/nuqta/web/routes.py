@@ -10,11 +10,13 @@ from nuqta.engine import replies
 from nuqta.engine.engine import Engine
 from nuqta.engine.replies import CallKey, Kept
 from nuqta.refusals import VALIDATION, Refusal
+from nuqta.seen.requests import RequestMeters
 from nuqta.storage.sqlite import Transaction
 from nuqta.texts import say
 from nuqta.web.delivery import Courier
 from nuqta.web.fields import Field
 from nuqta.web.guard import Caller, Shopper, any_of
+from nuqta.web.limiter import Limiters
 from nuqta.web.replies import Fields, Message, encode
 
 Who: TypeAlias = Literal["manager", "partner", "shopper", "source", "public", "storefront", "page"]
@@ -58,11 +60,12 @@ class Request(msgspec.Struct, frozen=True):
     headers by lower name, and the body as it came.
 
     `key` is the call's Idempotency-Key, None where it has none; `address` the network from which
-    it came, as `guard.address_of` says it.
+    it came, as `guard.address_of` says it; `meters` what this server counts of requests.
     """
 
     engine: Engine
     courier: Courier
+    paces: Limiters
     caller: Caller
     shopper: Shopper | None
     path: Mapping[str, str]
@@ -74,6 +77,7 @@ class Request(msgspec.Struct, frozen=True):
     route: "Route | None" = None
     key: str | None = None
     address: str = ""
+    meters: RequestMeters | None = None
 
     def say(self, text: str, **values: object) -> str:
         """An English text in the caller's language."""

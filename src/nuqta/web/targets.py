@@ -11,7 +11,13 @@ import re
 import socket
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import (
+    IPv4Address,
+    IPv4Network,
+    IPv6Address,
+    IPv6Network,
+    ip_address,
+)
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
@@ -22,8 +28,46 @@ _PRINTABLE = re.compile(r"[!-\[\]-~]+")  # ASCII without spaces and backslashes
 _NAME = re.compile(r"(?=.{1,253}\Z)(?:[a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63}\.?")
 _NAT64: Final = IPv6Network("64:ff9b::/96")
 _COMPATIBLE: Final = IPv6Network("::/96")
-_SPECIAL: Final = (ip_network("192.0.0.0/24"), ip_network("64:ff9b:1::/48"))
-"""Not global by their registry, though some versions of Python take parts of them for it."""
+_SPECIAL_4: Final = tuple(
+    map(
+        IPv4Network,
+        (
+            "0.0.0.0/8",  # this network
+            "10.0.0.0/8",  # private use
+            "100.64.0.0/10",  # between a provider and its customers
+            "127.0.0.0/8",  # this machine
+            "169.254.0.0/16",  # this link: clouds tell machines their secrets here
+            "172.16.0.0/12",  # private use
+            "192.0.0.0/24",  # protocols of the IETF
+            "192.0.2.0/24",  # documentation
+            "192.31.196.0/24",  # AS112: answers about private names
+            "192.52.193.0/24",  # AMT
+            "192.88.99.0/24",  # the way from 6to4 to IPv6, given up
+            "192.168.0.0/16",  # private use
+            "192.175.48.0/24",  # AS112
+            "198.18.0.0/15",  # measurements between networks
+            "198.51.100.0/24",  # documentation
+            "203.0.113.0/24",  # documentation
+            "224.0.0.0/4",  # many receivers at once
+            "240.0.0.0/4",  # reserved, and everybody
+        ),
+    )
+)
+_PUBLIC_6: Final = IPv6Network("2000::/3")
+"""All that IANA gives to networks; what lies outside is special, or nobody's yet."""
+_SPECIAL_6: Final = tuple(
+    map(
+        IPv6Network,
+        (
+            "2001::/23",  # protocols of the IETF: Teredo, benchmarks, AMT, ORCHID
+            "2001:db8::/32",  # documentation
+            "2620:4f:8000::/48",  # AS112
+            "3fff::/20",  # documentation
+        ),
+    )
+)
+"""The special-purpose registries of IANA (RFC 6890), with what they name as reachable: none of it
+is where a shop has a server. Not the tables of Python's ipaddress, which differ by its version."""
 
 
 _LOOKUPS: Final = ThreadPoolExecutor(64, "nuqta-lookup")
@@ -82,11 +126,9 @@ def is_public(text: str) -> bool:
     except ValueError:
         return False
     address = _unwrapped(address)
-    if any(address in network for network in _SPECIAL if network.version == address.version):
-        return False
-    if isinstance(address, IPv6Address) and address.is_site_local:
-        return False
-    return address.is_global and not address.is_multicast and not address.is_reserved
+    if isinstance(address, IPv4Address):
+        return not any(address in network for network in _SPECIAL_4)
+    return address in _PUBLIC_6 and not any(address in network for network in _SPECIAL_6)
 
 
 def _unwrapped(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:

@@ -77,7 +77,7 @@ class Deliveries:
         many. Raises StorageFault."""
         settings = self.engine.settings
         share = max(1, settings.delivery_concurrency // 4)
-        now = self.engine.clock.now()
+        now = self.engine.clock.wall()
         latest = now + settings.webhook_pause_seconds_max * SECOND_US
         started = 0
         for row in self.engine.vault.reader().rows(
@@ -172,7 +172,7 @@ class Deliveries:
         shown = events.shown(placed.event)
         return await post.send(
             http, self.engine.settings, lane.url, lane.secret, shown["id"],
-            msgspec.json.encode(shown), self.engine.clock.now(), lane.tries,
+            msgspec.json.encode(shown), self.engine.clock.wall(), lane.tries,
         )  # fmt: skip
 
     async def reach(self, lane: Lane, position: int) -> bool:
@@ -187,7 +187,7 @@ class Deliveries:
         """Write when a lane is tried again; a webhook that failed for too long, or is gone, is
         paused."""
         settings, clock = self.engine.settings, self.engine.clock
-        now = clock.now()
+        now = clock.wall()
         since = lane.failing_since or now
         wait_us = self._wait_us(lane.tries, outcome.wait_s)
         reason = ""
@@ -214,7 +214,7 @@ class Deliveries:
 
     async def _write(self, lane: Lane, reached: Reached, reason: str) -> bool:
         """Write where a lane stands, unless somebody has moved it; whether it may go on."""
-        now = self.engine.clock.now()
+        now = self.engine.clock.wall()
 
         def work(tx: Transaction) -> bool:
             webhook = webhooks.find(tx, lane.store_id, lane.webhook_id)

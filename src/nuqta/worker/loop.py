@@ -22,6 +22,7 @@ from nuqta.storage.faults import StorageFault
 from nuqta.storage.sqlite import Transaction
 from nuqta.storage.statements import statement
 from nuqta.worker.backup import back_up_when_due
+from nuqta.worker.compact import compact_when_due
 from nuqta.worker.deliver import Deliveries
 from nuqta.worker.expiring import remind
 from nuqta.worker.publish import publish
@@ -36,6 +37,7 @@ _AFTER_FAULT: Final = 10
 _FORGET_S: Final = 3_600
 _REMIND_S: Final = 60
 _BACK_UP_S: Final = 60
+_COMPACT_S: Final = 60
 _PATIENCE_S: Final = 5
 """Seconds that the end of a process waits for its worker; what was under way is told again."""
 
@@ -49,7 +51,7 @@ class Lease:
 
     def take(self) -> bool:
         """Take the lease, or renew it; False where another worker has it. Raises StorageFault."""
-        now = self._engine.clock.now()
+        now = self._engine.clock.wall()
         ends_at = now + self._engine.settings.worker_lease_seconds * SECOND_US
 
         def work(tx: Transaction) -> bool:
@@ -106,7 +108,7 @@ class Worker:
         """Tend the books and deliver, until told to stop or the lease is lost."""
         tending = asyncio.create_task(self._tend(steps(self.engine.settings)))
         # Copies have a round of their own, so that nothing else waits for a large one.
-        copying: dict[Step, float] = {self._back_up: _BACK_UP_S}
+        copying: dict[Step, float] = {compact_erased: _COMPACT_S, self._back_up: _BACK_UP_S}
         others = [
             asyncio.create_task(other)
             for other in (self._keep_lease(), self._deliver(), self._tend(copying))
@@ -208,6 +210,12 @@ def forget_old(engine: Engine) -> bool:
 def remind_of_expiries(engine: Engine) -> bool:
     """Tell of what expires soon; there is never more."""
     remind(engine)
+    return False
+
+
+def compact_erased(engine: Engine) -> bool:
+    """Write a small file anew where somebody was erased; there is never more."""
+    compact_when_due(engine)
     return False
 
 

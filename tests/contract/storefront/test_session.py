@@ -46,6 +46,15 @@ def test_other_cookies_hide_no_session(house: House, others: str) -> None:
     assert seen(house, {**HOST, "Cookie": cookie}).status == 200
 
 
+def test_the_cookie_may_travel_over_plain_http_where_the_setting_says(tmp_path: Path) -> None:
+    with open_house(tmp_path, cookie_secure=0) as one:
+        token = one.world.login(one.world.aisha)
+        for method in ("POST", "DELETE"):
+            kept = one.send(method, SESSION, {**HOST, "X-CUSTOMER-TOKEN": token})["set-cookie"]
+            assert "Secure" not in kept
+            assert "HttpOnly; SameSite=Lax" in kept
+
+
 def test_of_two_sessions_none_is_believed(house: House) -> None:
     """A page of a neighbouring domain can plant a cookie; it cannot read one."""
     world = house.world

@@ -30,9 +30,9 @@ _SESSION: Final = (
 _PACE: Final = (refusals.TOO_MANY_REQUESTS,)
 _BY_WHO: Final[dict[Who, tuple[Refusal, ...]]] = {
     "manager": (*_APPLICATION, *_SESSION, *_PACE),
-    "partner": _APPLICATION,
+    "partner": (*_APPLICATION, *_PACE),
     "shopper": (*_APPLICATION, *_SESSION, *_PACE),
-    "source": (refusals.AUTHORIZATION_MISSING, refusals.AUTHORIZATION_INVALID),
+    "source": (refusals.AUTHORIZATION_MISSING, refusals.AUTHORIZATION_INVALID, *_PACE),
     "public": (refusals.STORE_NOT_FOUND, *_PACE),
     "storefront": (refusals.STORE_NOT_FOUND, *_SESSION, *_PACE),
     "page": (),
@@ -46,8 +46,6 @@ def refused(route: Route) -> dict[int, list[Refusal]]:
         rows.append(refusals.NOT_ACCEPTABLE)
     if route.path != points.PATH:  # the balance reads no body
         rows += _BODY
-    if route.paced_by:
-        rows += _PACE
     if route.is_write:
         rows.append(refusals.KEY_CONFLICT)
     found: defaultdict[int, list[Refusal]] = defaultdict(list)
@@ -67,6 +65,9 @@ HEADERS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     "X-Request-Id": ("The caller's request id, or a new one.", {"type": "string"}),
     "Content-Language": ("The language of the texts.", {"enum": ["en", "ar"]}),
     "Vary": ("Accept-Language: the texts differ by it.", {"type": "string"}),
+    "X-Content-Type-Options": (
+        "nosniff: it is what Content-Type says, whatever it looks like.", {"enum": ["nosniff"]},
+    ),
     "Cache-Control": ("Whether the answer may be kept.", {"type": "string"}),
     "ETag": ("Strong; it differs whenever the body does.", {"type": "string"}),
     "Idempotent-Replayed": (
@@ -81,16 +82,17 @@ HEADERS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     "RateLimit-Limit": ("The quota, as older clients read it.", {"type": "string"}),
     "RateLimit-Remaining": ("What is left of it.", {"type": "string"}),
     "RateLimit-Reset": ("In how many seconds it is whole again.", {"type": "string"}),
-}
+}  # fmt: skip
 """Every header that an answer may carry beside the wire's own: what it says, and its schema."""
-_ALWAYS: Final = ("X-Request-Id", "Content-Language", "Vary")
+_ALWAYS: Final = ("X-Request-Id", "Content-Language", "Vary", "X-Content-Type-Options")
 _RATE: Final = tuple(name for name in HEADERS if name.startswith("RateLimit"))
 
 
 def headers(route: Route, status: int) -> list[str]:
     """The names of the headers that an answer of that status may carry."""
     found = list(_ALWAYS)
-    is_paced = refusals.TOO_MANY_REQUESTS in refused(route).get(429, [])
+    # Of the others only what fails is counted, and tells no caller where it stands.
+    is_paced = route.who not in ("partner", "page") or bool(route.paced_by)
     if status < 400 and route.path == points.PATH:
         found += ["ETag", "Cache-Control"]
     elif status != 304:

@@ -16,7 +16,7 @@ from nuqta.web.replies import encode
 from nuqta.web.routes import Outcome, Page, Paper, Request, Route
 
 _CACHE: Final = (b"cache-control", b"public, no-cache")
-_PLAIN: Final = (b"x-content-type-options", b"nosniff")
+_PLAIN: Final = (b"referrer-policy", b"no-referrer")
 
 
 async def openapi(request: Request) -> Outcome:

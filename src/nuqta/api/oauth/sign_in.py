@@ -5,6 +5,8 @@ An unknown address, a disabled account and a wrong password have one answer and 
 
 from typing import Final
 
+from msgspec.structs import replace
+
 from nuqta import refusals
 from nuqta.api.oauth import browser
 from nuqta.api.oauth.browser import FORM, LANGUAGE, REQUEST, SESSION, VISIT
@@ -17,6 +19,7 @@ from nuqta.refusals import Refusal
 from nuqta.storage.sqlite import Transaction
 from nuqta.texts import english
 from nuqta.web.fields import Field, read
+from nuqta.web.guard import failed, take_back
 from nuqta.web.pages import cookies, html
 from nuqta.web.routes import Outcome, Page, Paper, Request, Route
 
@@ -80,6 +83,17 @@ async def _whose(request: Request) -> Staff | Refusal | None:
         email = ""
     if not email:  # nobody's, in any store
         return None
+    # Counted before it is looked at: people's passwords can be guessed.
+    wait_s = failed(request.paces, request.address)
+    if wait_s:
+        return replace(refusals.TOO_MANY_REQUESTS, retry_after_s=wait_s)
+    known = await _checked(request, email, found["password"])
+    if known is not None:
+        take_back(request.paces, request.address)
+    return known
+
+
+async def _checked(request: Request, email: str, password: str) -> Staff | Refusal | None:
     engine = request.engine
     refusal = await engine.door.write(
         "sign-in try",
@@ -92,7 +106,7 @@ async def _whose(request: Request) -> Staff | Refusal | None:
     known = staff.by_email(engine.vault.reader(), email)
     kept = known.password if known is not None and known.disabled_at is None else None
     try:
-        is_right = await engine.passwords.is_right(kept, found["password"])
+        is_right = await engine.passwords.is_right(kept, password)
     except TooBusy:
         return refusals.SERVICE_UNAVAILABLE
     return known if is_right else None

@@ -19,6 +19,7 @@ from nuqta.engine.access.clients import REDIRECT_LENGTH_MAX
 from nuqta.engine.access.oauth import Answered, House, Sent
 from nuqta.refusals import Refusal
 from nuqta.web.fields import Field, read
+from nuqta.web.guard import failed
 from nuqta.web.replies import JSON, NO_STORE, encode
 from nuqta.web.routes import Outcome, Page, Paper, Request, Route
 
@@ -48,6 +49,7 @@ _SAID: Final = {
     "invalid_client": "The client id or the client secret is wrong.",
     "invalid_grant": "The code or refresh token is wrong, has ended, was used before, or was given"
     " for something else.",
+    "temporarily_unavailable": "Too many wrong secrets and tokens came from this address; wait.",
     "unsupported_grant_type": "grant_type is authorization_code or refresh_token.",
 }
 _PRAGMA: Final = (b"pragma", b"no-cache")
@@ -85,10 +87,10 @@ async def _asked(
         engine.vault.reader(), engine.keyring, sent["client_id"], sent["client_secret"]
     )
     if client is None:  # whoever cannot prove who they are does not come to the door
-        return _problem("invalid_client")
+        return _failed(request, "invalid_client")
     answered = await engine.door.write("oauth", lambda tx: work(browser.house(request, tx), sent))
     if answered.status != 200:
-        return _problem(answered.body["error"])
+        return _failed(request, answered.body["error"])
     if not answered.body:
         return _page(200, b"{}")
     return _page(200, encode(msgspec.convert(answered.body, Tokens)))
@@ -116,6 +118,17 @@ def _pair(header: bytes) -> tuple[str, str]:
         return "", ""
     client_id, _, secret = text.partition(":")
     return unquote_plus(client_id), unquote_plus(secret)
+
+
+def _failed(request: Request, error: str) -> Page:
+    """A problem; a secret, a code or a refresh token that is wrong costs the caller's address a
+    try, and past the limit of tries it is told no more than to wait."""
+    is_wrong = error in ("invalid_client", "invalid_grant")
+    wait_s = failed(request.paces, request.address) if is_wrong else 0
+    if not wait_s:
+        return _problem(error)
+    body = encode(Problem("temporarily_unavailable", _SAID["temporarily_unavailable"]))
+    return _page(429, body, (b"retry-after", b"%d" % wait_s))
 
 
 def _problem(error: str) -> Page:
@@ -150,7 +163,12 @@ REVOKE: Final = (
     _ID,
     _SECRET,
 )  # fmt: skip
-_KINDS: Final = {200: "application/json", 400: "application/json", 401: "application/json"}
+_KINDS: Final = {
+    200: "application/json",
+    400: "application/json",
+    401: "application/json",
+    429: "application/json",
+}
 
 ROUTES: Final[tuple[Route, ...]] = (
     Route("POST", "/oauth/token", "page", "", token,

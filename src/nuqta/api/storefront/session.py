@@ -29,7 +29,7 @@ async def keep(request: Request) -> Outcome:
     if not token or shopper is None:
         return refusals.SESSION_MISSING
     seconds = (shopper.ends_at_latest - request.engine.clock.now()) // SECOND_US
-    return _answer(f"{COOKIE}={token}; Max-Age={seconds}")
+    return _answer(request, f"{COOKIE}={token}; Max-Age={seconds}")
 
 
 async def forget(request: Request) -> Outcome:
@@ -42,7 +42,7 @@ async def forget(request: Request) -> Outcome:
         return sessions.close_session(tx, shopper.dkey, shopper.digest)
 
     await request.engine.door.write("end a session", work)
-    return _answer(f"{COOKIE}=; Max-Age=0")
+    return _answer(request, f"{COOKIE}=; Max-Age=0")
 
 
 async def script(request: Request) -> Outcome:
@@ -50,7 +50,7 @@ async def script(request: Request) -> Outcome:
     body, etag = _script()
     headers = (
         (b"etag", etag), (b"cache-control", b"public, max-age=300"),
-        (b"x-content-type-options", b"nosniff"), (b"access-control-allow-origin", b"*"),
+        (b"access-control-allow-origin", b"*"),
         (b"cross-origin-resource-policy", b"cross-origin"),
     )  # fmt: skip
     if etag in request.headers.get(b"if-none-match", b""):
@@ -64,8 +64,9 @@ def _script() -> tuple[bytes, bytes]:
     return body, b'"%b"' % blake2b(body, digest_size=12).hexdigest().encode()
 
 
-def _answer(cookie: str) -> Page:
-    rules = f"; Path={_PATH}; HttpOnly; Secure; SameSite=Lax"
+def _answer(request: Request, cookie: str) -> Page:
+    secure = "; Secure" if request.engine.settings.cookie_secure else ""
+    rules = f"; Path={_PATH}; HttpOnly{secure}; SameSite=Lax"
     headers = ((b"set-cookie", (cookie + rules).encode("latin-1")), _NO_STORE)
     return Page(200, _JSON, encode({"ok": True}), headers)
 

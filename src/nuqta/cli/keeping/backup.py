@@ -1,11 +1,12 @@
-"""`nuqta backup` and `nuqta restore`: copies of the books, and books from a copy."""
+"""`nuqta backup`, `nuqta restore` and `nuqta compact`: copies of the books, books from a copy, and
+the file written anew."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nuqta.cli.frame import DatabaseOption, Frame, JsonOption, Misused, command, commands
+from nuqta.cli.frame import DatabaseOption, Frame, JsonOption, Misused, Refused, command, commands
 
 if TYPE_CHECKING:
     from nuqta.engine.keeping.backup import Kept
@@ -21,11 +22,12 @@ app = commands(
 
 
 def register(program: typer.Typer) -> None:
-    """Put both into the program."""
+    """Put all of them into the program."""
     app.info.no_args_is_help = False
     app.callback(invoke_without_command=True)(_begin)
     program.add_typer(app)
     command(program, "restore")(restore)
+    command(program, "compact")(compact)
 
 
 def _begin(
@@ -137,6 +139,20 @@ def restore(
     lines.append("Tokens that were ended and persons who were erased since then are back: see"
                  " docs/operate.md.")  # fmt: skip
     frame.answer(value, lines)
+
+
+def compact(frame: Frame) -> None:
+    """Write the file anew, without what was deleted and still lies in its free space. Whoever
+    writes waits meanwhile: some seconds for each gigabyte."""
+    from nuqta.engine.keeping.compact import compact as write_anew
+
+    with frame.open() as engine:
+        before = engine.vault.path.stat().st_size
+        if not write_anew(engine):
+            raise Refused("the log could not be emptied, because somebody reads: try again")
+        after = engine.vault.path.stat().st_size
+    value = {"bytes_before": before, "bytes_after": after}
+    frame.answer(value, ["The file is written anew.", value])
 
 
 def _folder(given: str | None, kept: str, option: str = "--to") -> Path:

@@ -58,7 +58,7 @@ def explain(
     until = whole_or_none(version, "--version", 1, _VERSION_MAX)
     with frame.open() as engine:
         found = find_store(engine.vault.reader(), store)
-        shopper = find_customer(engine.vault.reader(), found, customer)
+        shopper = find_customer(engine.vault.reader(), found, customer, or_erased=True)
         explained = (
             explain_all(engine, found.store_id, shopper.customer_id, version=until, most=limit)
             or []

@@ -8,7 +8,7 @@ Source: contract, zid-loyalty, section 2; RFC 6749, sections 2 and 3.1.2; RFC 82
 import re
 from collections.abc import Sequence
 from hmac import compare_digest
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import msgspec
@@ -123,22 +123,28 @@ def register(
 def of_partner(tx: Transaction, partner_id: int) -> Client | None:
     """A partner as a client; None where it is none."""
     row = tx.row(_CLIENT, partner_id=partner_id)
-    if row is None:
-        return None
+    return None if row is None else _client(tx, row)
+
+
+def _client(tx: Transaction, row: tuple[Any, ...]) -> Client:
+    partner_id, name, secret, scopes = row
     redirects = tuple(uri for (uri,) in tx.rows(_REDIRECTS, partner_id=partner_id))
-    _, name, secret, scopes = row
     return Client(partner_id, name, secret, scopes, redirects)
 
 
 def find(tx: Transaction, client_id: str) -> Client | None:
     """The client that a request names."""
-    if _ID.fullmatch(client_id) is None or int(client_id) > ID_MAX:
-        return None
-    return of_partner(tx, int(client_id))
+    return of_partner(tx, _partner_in(client_id))
+
+
+def _partner_in(client_id: str) -> int:
+    """The partner that a client id names; 0, which is none, for what cannot be one."""
+    found = int(client_id) if _ID.fullmatch(client_id) else 0
+    return found if found <= ID_MAX else 0
 
 
 def proved(tx: Transaction, keyring: Keyring, client_id: str, secret: str) -> Client | None:
     """The client, where the secret is its own. The same work is done for one that is not there."""
-    client, digest = find(tx, client_id), keyring.digest(secret)
-    is_right = compare_digest(client.secret if client else b"", digest)
-    return client if is_right else None
+    row = tx.row(_CLIENT, partner_id=_partner_in(client_id))
+    is_right = compare_digest(row[2] if row else b"", keyring.digest(secret))
+    return _client(tx, row) if row and is_right else None

@@ -163,17 +163,18 @@ def verify_code(
     by: str,
     call_key: str | None = None,
 ) -> Session | Refusal:
-    """Open a session for the right code, once. All else is one refusal, and costs a try.
+    """Open a session for the right code, once. All else is one refusal, the same work, and a try.
 
     `call_key` is the call's Idempotency-Key, as `open_session` takes it.
     """
     dkey, key, kept = _kept(tx, keyring, store_id, address)
-    if kept is None or kept.tries_left <= 0 or kept.ends_at <= now:
-        return refusals.CODE_INVALID
-    is_right = compare_digest(kept.code, keyring.digest_of("code", store_id, code))
-    is_served = is_right and kept.customer_id != _NOBODY
-    tx.run(_SPEND_TRY, dkey=dkey, address=key, tries_left=0 if is_served else kept.tries_left - 1)
-    if not is_served:
+    digest = keyring.digest_of("code", store_id, code)
+    is_right = compare_digest(kept.code if kept else b"", digest)
+    is_alive = kept is not None and kept.tries_left > 0 and kept.ends_at > now
+    is_served = is_right and is_alive and kept is not None and kept.customer_id != _NOBODY
+    left = 0 if is_served or kept is None else max(kept.tries_left - 1, 0)
+    tx.run(_SPEND_TRY, dkey=dkey, address=key, tries_left=left)
+    if kept is None or not is_served:
         return refusals.CODE_INVALID
     return open_session(tx, keyring, settings, store_id, kept.customer_id, now, by, call_key)
 

@@ -20,6 +20,7 @@ _ADD = statement("staff.add")
 _BY_EMAIL = statement("staff.by_email")
 _ALL_OF = statement("staff.all_of")
 _DISABLE = statement("staff.disable")
+_CHANGE_PASSWORD = statement("staff.change_password")
 _OPEN = statement("staff.open")
 _BY_SESSION = statement("staff.by_session")
 _CLOSE = statement("staff.close")
@@ -78,6 +79,13 @@ def disable(tx: Transaction, staff_id: int, now: Instant) -> bool:
     return tx.run(_DISABLE, staff_id=staff_id, now=now) > 0
 
 
+def change_password(tx: Transaction, staff_id: int, password: str) -> int:
+    """Somebody has another password, whose hash is given, and their sessions end: how many those
+    were. What they let in stays."""
+    tx.run(_CHANGE_PASSWORD, staff_id=staff_id, password=password)
+    return tx.run(_CLOSE_ALL, staff_id=staff_id)
+
+
 # -- sessions --------------------------------------------------------------------------------------
 def sign_in(
     tx: Transaction, keyring: Keyring, settings: Settings, known: Staff, now: Instant
@@ -120,7 +128,7 @@ def count_try(
     window_us = settings.sign_in_minutes * _MINUTE_US
     limits = (
         (_account(keyring, email), settings.sign_in_tries),
-        (keyring.digest_of("sign-in address", address), settings.sign_in_tries_address),
+        (_place(keyring, address), settings.sign_in_tries_address),
     )
     counts, wait_us = [], 0
     for whose, most in limits:
@@ -136,6 +144,19 @@ def count_try(
     for whose, tries, began_at in counts:
         tx.run(_PUT_TRIES, whose=whose, tries=tries, began_at=began_at)
     return None
+
+
+def unlock(tx: Transaction, keyring: Keyring, email: str, address: str | None) -> bool:
+    """Forget the tries at an account, and those of an address where one is named, as
+    `guard.address_of` names it; whether there were any."""
+    whose = [_account(keyring, email)]
+    if address is not None:
+        whose.append(_place(keyring, address))
+    return sum(tx.run(_FORGET_TRIES_OF, whose=one) for one in whose) > 0
+
+
+def _place(keyring: Keyring, address: str) -> bytes:
+    return keyring.digest_of("sign-in address", address)
 
 
 def _account(keyring: Keyring, email: str) -> bytes:

@@ -35,9 +35,10 @@ def show(
         account = account_now(engine, key, clock)
         return None if account is None else balance_of(account)
     with engine.vault.snapshot() as tx:
-        if books.account(tx, key) is None:
+        account = books.account(tx, key)
+        if account is None:
             return None
         return rebuild(
-            key, books.transfers(tx, key), books.all_lots(tx, key), books.all_holds(tx, key), clock,
+            key, *books.everything(tx, account), clock,
             as_of=as_of, known_at=known_at, version=version,
         )  # fmt: skip

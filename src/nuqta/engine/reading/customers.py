@@ -4,7 +4,7 @@ import contextlib
 
 import msgspec
 
-from nuqta.engine.customers import find, find_by
+from nuqta.engine.customers import find_by, find_ever
 from nuqta.engine.engine import Engine
 from nuqta.engine.reading.orders import Bought, bought
 from nuqta.ledger.account import Account
@@ -31,7 +31,7 @@ def customer_of(
     tx: Transaction, store_id: int, customer_id: int, clock: Instant
 ) -> SeenCustomer | None:
     """One customer at `clock`; None for one that the store does not have."""
-    customer = find(tx, store_id, customer_id)
+    customer = find_ever(tx, store_id, customer_id)
     return None if customer is None else _seen(tx, store_id, customer, clock)
 
 
@@ -64,7 +64,7 @@ def _searched(tx: Transaction, store_id: int, text: str) -> list[Customer]:
         names |= set() if known is None else {known}
     with contextlib.suppress(ValueError):
         names.add(checked_id(text.strip()))
-    found = [find(tx, store_id, one) for one in sorted(names)]
+    found = [find_ever(tx, store_id, one) for one in sorted(names)]
     return [one for one in found if one is not None]
 
 

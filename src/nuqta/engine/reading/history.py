@@ -37,9 +37,10 @@ def history(engine: Engine, store_id: int, customer_id: int) -> History | None:
         if account is None:
             return None
         after, due, moved = settled(account, *books.open_lots(tx, account), clock)
-        lots = {lot.lot: lot for lot in books.all_lots(tx, key)} | moved
+        transfers, every_lot, _ = books.everything(tx, account)
+        lots = {lot.lot: lot for lot in every_lot} | moved
         notes = dict(tx.rows(_NOTES, dkey=key[0], customer_id=customer_id))
-        return History(after, lines([*books.transfers(tx, key), *due], lots, notes))
+        return History(after, lines([*transfers, *due], lots, notes))
 
 
 def adjustment(tx: Transaction, receipt: Receipt, reason: str | None) -> Line:

@@ -1,7 +1,7 @@
 -- name: add
 -- A new customer; nothing where the id is known.
-INSERT INTO customers (dkey, customer_id, name, email, mobile, created_at, tags, level)
-VALUES (:dkey, :customer_id, :name, :email, :mobile, :created_at, :tags, :level)
+INSERT INTO customers (dkey, customer_id, name, email, mobile, created_at, tags, level, erased_at)
+VALUES (:dkey, :customer_id, :name, :email, :mobile, :created_at, :tags, :level, :erased_at)
 ON CONFLICT (dkey, customer_id) DO NOTHING;
 
 -- name: complete
@@ -11,7 +11,7 @@ WHERE dkey = :dkey AND customer_id = :customer_id AND created_at = :created_at;
 
 -- name: by_id
 -- One customer.
-SELECT dkey, customer_id, name, email, mobile, created_at, tags, level
+SELECT dkey, customer_id, name, email, mobile, created_at, tags, level, erased_at
 FROM customers WHERE dkey = :dkey AND customer_id = :customer_id;
 
 -- name: claim
@@ -32,7 +32,8 @@ SELECT customer_id FROM directory WHERE dkey = :dkey AND kind = :kind AND text =
 -- name: page
 -- store-wide: a page of all customers, the newest first.
 -- Found by the index alone, so that the rows before the page are not read.
-SELECT c.dkey, c.customer_id, c.name, c.email, c.mobile, c.created_at, c.tags, c.level
+SELECT c.dkey, c.customer_id, c.name, c.email, c.mobile, c.created_at, c.tags, c.level,
+       c.erased_at
 FROM (
     SELECT dkey, customer_id FROM customers WHERE dkey / 64 = :store_id
     ORDER BY created_at DESC, customer_id DESC LIMIT :limit OFFSET :offset
@@ -43,3 +44,8 @@ ORDER BY c.created_at DESC, c.customer_id DESC;
 -- name: count
 -- store-wide: how many customers there are.
 SELECT count(*) FROM customers WHERE dkey / 64 = :store_id;
+
+-- name: erase
+-- A person is forgotten: the row stays, because the books name it, and says since when.
+UPDATE customers SET name = '', email = '', mobile = '', tags = '', level = '', erased_at = :now
+WHERE dkey = :dkey AND customer_id = :customer_id;

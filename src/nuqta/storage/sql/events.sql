@@ -53,3 +53,13 @@ WHERE left_over > 0 AND is_told = 0 AND expires_at < 9223372036854775807
   AND expires_at > :now AND expires_at <= :until AND left_over > held
   AND (expires_at, dkey, customer_id, lot) > (:expires_at, :dkey, :customer_id, :lot)
 ORDER BY expires_at, dkey, customer_id, lot LIMIT :limit;
+
+-- name: of_customer
+-- Every event of an account, by number.
+SELECT dkey, customer_id, number, kind, points, version, pending, available, held, owed, used, lot,
+       expires_at, effective_at, recorded_at, origin, key, order_key
+FROM events WHERE dkey = :dkey AND customer_id = :customer_id ORDER BY number;
+
+-- name: count_unplaced
+-- store-wide: how many events, of any store, have no position yet, for whoever watches.
+SELECT count(*) FROM (SELECT 1 FROM events WHERE position = 0 LIMIT :limit);

@@ -127,3 +127,30 @@ WHERE dkey = :dkey AND customer_id = :customer_id AND order_key IN (
     SELECT order_key FROM orders WHERE dkey = :dkey AND customer_id = :customer_id
     ORDER BY created_at DESC, order_key DESC LIMIT :limit
 );
+
+-- name: refused_bodies
+-- store-wide: what came as orders and was refused, to find whom it is about.
+SELECT dkey, digest, source, first_at, last_at, body FROM refused_orders
+WHERE dkey >= :dkey_from AND dkey < :dkey_until AND body <> x'' ORDER BY dkey, digest;
+
+-- name: refused_digests
+-- store-wide: which refused orders have a body, without reading it.
+SELECT dkey, digest FROM refused_orders
+WHERE dkey >= :dkey_from AND dkey < :dkey_until AND length(body) > 0;
+
+-- name: refused_body
+-- What one refused order came as.
+SELECT body FROM refused_orders WHERE dkey = :dkey AND digest = :digest;
+
+-- name: blank_refused
+-- What a refused order said of a person is taken away; nobody can look after it any more.
+UPDATE refused_orders
+SET body = x'', fields = '{}',
+    attended_by = CASE attended_by WHEN '' THEN :by ELSE attended_by END
+WHERE dkey = :dkey AND digest = :digest;
+
+-- name: every_of_customer
+-- All of a customer's orders, the first first.
+SELECT dkey, customer_id, order_key, program_revision, rule_id, rule_revision, hold, redeemed,
+       discount, troubles, attended_by, created_at, changed_at
+FROM orders WHERE dkey = :dkey AND customer_id = :customer_id ORDER BY created_at, order_key;

@@ -92,6 +92,11 @@ SELECT dkey, customer_id, version, move, source, target, points, lot, hold, undo
        recorded_at, origin, key, order_key
 FROM transfers WHERE dkey = :dkey AND customer_id = :customer_id ORDER BY version;
 
+-- name: folded
+-- What the transfers of an account come to, by their two places.
+SELECT source, target, sum(points), count(*) FROM transfers
+WHERE dkey = :dkey AND customer_id = :customer_id GROUP BY source, target;
+
 -- name: transfers_of_order
 -- The transfers that an order brought about, by version.
 SELECT dkey, customer_id, version, move, source, target, points, lot, hold, undoes, effective_at,
@@ -122,9 +127,10 @@ INSERT INTO notes (dkey, customer_id, version, reason)
 VALUES (:dkey, :customer_id, :version, :reason);
 
 -- name: due_accounts
--- store-wide: the sweeper looks for what fell due anywhere; it then writes account by account.
+-- store-wide: the sweeper looks for what fell due anywhere; it then writes account by account. Of
+-- those that time never changes none is due: said so that the index without them can be used.
 SELECT dkey, customer_id FROM accounts
-WHERE next_change_at <= :now ORDER BY next_change_at LIMIT :limit;
+WHERE next_change_at <= :now AND next_change_at < 9223372036854775807 ORDER BY next_change_at LIMIT :limit;
 
 -- name: accounts_from
 -- store-wide: the audit walks over all accounts of a store in key order.
@@ -172,3 +178,12 @@ WHERE next_change_at <= :now AND dkey >= :dkey_from AND dkey < :dkey_until;
 -- name: notes
 -- The words beside an account's transfers.
 SELECT version, reason FROM notes WHERE dkey = :dkey AND customer_id = :customer_id;
+
+-- name: blank_notes
+-- The words beside an account's transfers are taken away: a person is forgotten.
+UPDATE notes SET reason = '' WHERE dkey = :dkey AND customer_id = :customer_id AND reason <> '';
+
+-- name: longest_due
+-- store-wide: since when anything has been due anywhere that is not booked yet, for whoever watches.
+SELECT min(next_change_at) FROM accounts
+WHERE next_change_at <= :now AND next_change_at < 9223372036854775807;

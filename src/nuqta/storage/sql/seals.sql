@@ -112,3 +112,11 @@ SELECT customer_id, version, is_sealed FROM accounts WHERE dkey = :dkey ORDER BY
 -- store-wide: the root of the last head of each store, as a copy tells them.
 SELECT store_id, root FROM heads AS h
 WHERE number = (SELECT max(number) FROM heads WHERE store_id = h.store_id) ORDER BY store_id;
+
+-- name: longest_unsealed
+-- store-wide: since when the longest waiting booking is not sealed, among so many accounts, for
+-- whoever watches.
+SELECT min(coalesce(t.recorded_at, a.recorded_at))
+FROM (SELECT dkey, customer_id, sealed, recorded_at FROM accounts WHERE is_sealed = 0 LIMIT :limit) a
+LEFT JOIN transfers t
+       ON t.dkey = a.dkey AND t.customer_id = a.customer_id AND t.version = a.sealed + 1;

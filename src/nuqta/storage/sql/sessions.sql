@@ -53,3 +53,12 @@ UPDATE codes SET tries_left = :tries_left WHERE dkey = :dkey AND address = :addr
 -- name: forget_codes
 -- store-wide: the sweeper removes what is left of codes that ended long ago.
 DELETE FROM codes WHERE ends_at < :before;
+
+-- name: forget_codes_of
+-- What is left of the codes that were sent to an address of a customer.
+DELETE FROM codes WHERE dkey = :dkey AND customer_id = :customer_id;
+
+-- name: of_customer
+-- The sessions of a customer, without what would open them.
+SELECT opened_by, created_at, used_at, ends_at, ends_at_latest
+FROM sessions WHERE dkey = :dkey AND customer_id = :customer_id ORDER BY created_at, digest;

@@ -17,6 +17,10 @@ WHERE :store_id IS NULL OR store_id = :store_id ORDER BY created_at, staff_id;
 -- Somebody signs in no more.
 UPDATE staff SET disabled_at = :now WHERE staff_id = :staff_id AND disabled_at IS NULL;
 
+-- name: change_password
+-- Somebody has another password.
+UPDATE staff SET password = :password WHERE staff_id = :staff_id;
+
 -- name: open
 -- Somebody signed in.
 INSERT INTO staff_sessions (digest, staff_id, created_at, ends_at)

@@ -69,3 +69,17 @@ LEFT JOIN deliveries d ON d.dkey = p.dkey AND d.webhook_id = w.webhook_id
 WHERE w.paused_at = 0 AND p.position > coalesce(d.position, 0)
   AND (coalesce(d.next_try_at, 0) <= :now OR d.next_try_at > :latest)
 ORDER BY coalesce(d.next_try_at, 0), p.dkey, w.webhook_id LIMIT :limit;
+
+-- name: behind
+-- store-wide: how many events webhooks that are not paused lack, over all of them, for whoever
+-- watches.
+SELECT coalesce(sum(p.position - coalesce(d.position, 0)), 0)
+FROM webhooks w
+JOIN event_positions p
+  ON p.dkey >= w.store_id * :buckets AND p.dkey < (w.store_id + 1) * :buckets
+LEFT JOIN deliveries d ON d.dkey = p.dkey AND d.webhook_id = w.webhook_id
+WHERE w.paused_at = 0 AND p.position > coalesce(d.position, 0);
+
+-- name: count_paused
+-- How many webhooks are paused.
+SELECT count(*) FROM webhooks WHERE paused_at > 0;

@@ -72,7 +72,6 @@ def _plain(request: Request) -> tuple[tuple[bytes, bytes], ...]:
         VARY,
         (b"content-language", request.language.encode()),
         (b"referrer-policy", b"no-referrer"),
-        (b"x-content-type-options", b"nosniff"),
         (b"x-frame-options", b"DENY"),
     )
 

@@ -16,7 +16,7 @@ from nuqta.engine.engine import open_engine
 from nuqta.web.routes import Route
 from tests.calls.callers import good, send
 from tests.calls.every import Call
-from tests.contract.test_repeats import WRITES
+from tests.contract.keys.test_repeats import WRITES
 from tests.http.server import Answer, Header, House, Wire, request, serving
 from tests.http.test_access import name_of
 from tests.orders.shop import Shop

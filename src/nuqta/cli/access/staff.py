@@ -20,10 +20,19 @@ from nuqta.cli.frame import (
 
 if TYPE_CHECKING:
     from nuqta.engine.access.staff import Staff
+    from nuqta.engine.engine import Engine
 
 app = commands("People who look after a store.", "staff")
 
 EmailOption = Annotated[str, typer.Option("--email", metavar="TEXT", help="What they sign in as.")]
+PipedOption = Annotated[
+    bool,
+    typer.Option(
+        "--password-stdin",
+        help="Read the password from the first line of stdin, instead of asking for it.",
+        show_default=False,
+    ),
+]
 _READ_MOST = 1_000
 
 
@@ -32,16 +41,11 @@ def create(
     frame: Frame,
     store: StoreOption,
     email: EmailOption,
-    is_piped: Annotated[
-        bool,
-        typer.Option("--password-stdin", help="Read the password from the first line of stdin,"
-                     " instead of asking for it.", show_default=False),
-    ] = False,
-) -> None:  # fmt: skip
+    is_piped: PipedOption = False,
+) -> None:
     """Make an owner of a store, who can sign in and let applications into it. The password is asked
     for twice; it has 12 to 128 characters."""
     from nuqta.engine.access import staff
-    from nuqta.engine.access.passwords import checked_password
     from nuqta.loyalty.customers import canonical_email
 
     with understood("--email"):
@@ -50,9 +54,7 @@ def create(
         found = find_store(engine.vault.reader(), store)
         if staff.by_email(engine.vault.reader(), address) is not None:
             raise Refused("somebody already signs in with this e-mail address")
-        with understood():
-            password = checked_password(_piped() if is_piped else _asked())
-        hashed, now = engine.passwords.hash(password), engine.clock.now()
+        hashed, now = _hashed(engine, is_piped), engine.clock.now()
         made = settled(
             engine.door.write_now(
                 "create staff",
@@ -84,26 +86,87 @@ def every(
     frame.answer(values, lines or ["Nobody can sign in: `nuqta staff create` makes an owner."])
 
 
+@command(app, "password")
+def password(
+    frame: Frame, store: StoreOption, email: EmailOption, is_piped: PipedOption = False
+) -> None:
+    """Give somebody another password: they are signed out everywhere. It is asked for twice; it has
+    12 to 128 characters."""
+    from nuqta.engine.access import staff
+
+    with frame.open() as engine:
+        known = _known(engine, store, email)
+        hashed = _hashed(engine, is_piped)
+        ended = engine.door.write_now(
+            "change password", lambda tx: staff.change_password(tx, known.staff_id, hashed)
+        )
+    frame.answer(
+        {"email": known.email, "sessions_ended": ended},
+        [f"{known.email} signs in with the new password.", {"sessions ended": ended}],
+    )
+
+
+@command(app, "unlock")
+def unlock(
+    frame: Frame,
+    store: StoreOption,
+    email: EmailOption,
+    address: Annotated[
+        str | None,
+        typer.Option(metavar="IP", help="Also forget the tries of this address of theirs."),
+    ] = None,
+) -> None:
+    """Let somebody try again at once who tried too many passwords, or for whom others did."""
+    from nuqta.engine.access import staff
+    from nuqta.web.guard import network
+
+    place = None if address is None else network(address)
+    if place == "":
+        raise Misused(f"--address takes an IP address, not {address!r:.60}")
+    with frame.open() as engine:
+        known, keyring = _known(engine, store, email), engine.keyring
+        was_locked = engine.door.write_now(
+            "unlock", lambda tx: staff.unlock(tx, keyring, known.email, place)
+        )
+    said = "can try again." if was_locked else "had not tried in vain."
+    frame.answer({"email": known.email, "unlocked": was_locked}, [f"{known.email} {said}"])
+
+
 @command(app, "disable")
 def disable(frame: Frame, store: StoreOption, email: EmailOption) -> None:
     """Let somebody sign in no more: their sessions end at once. What they let in stays."""
+    from nuqta.engine.access import staff
+
+    with frame.open() as engine:
+        known, now = _known(engine, store, email), engine.clock.now()
+        is_new = engine.door.write_now(
+            "disable staff", lambda tx: staff.disable(tx, known.staff_id, now)
+        )
+    if not is_new:
+        raise Refused(f"{known.email} was disabled before")
+    frame.answer({"email": known.email, "disabled": True}, [f"{known.email} can sign in no more."])
+
+
+def _known(engine: "Engine", store: str, email: str) -> "Staff":
+    """Who is meant. Misused where it is no address; refused where nobody of the store has it."""
     from nuqta.engine.access import staff
     from nuqta.loyalty.customers import canonical_email
 
     with understood("--email"):
         address = canonical_email(email)
-    with frame.open() as engine:
-        found = find_store(engine.vault.reader(), store)
-        known = staff.by_email(engine.vault.reader(), address)
-        if known is None or known.store_id != found.store_id:
-            raise Refused(f"nobody of {found.name} signs in as {address}")
-        now = engine.clock.now()
-        is_new = engine.door.write_now(
-            "disable staff", lambda tx: staff.disable(tx, known.staff_id, now)
-        )
-    if not is_new:
-        raise Refused(f"{address} was disabled before")
-    frame.answer({"email": address, "disabled": True}, [f"{address} can sign in no more."])
+    found = find_store(engine.vault.reader(), store)
+    known = staff.by_email(engine.vault.reader(), address)
+    if known is None or known.store_id != found.store_id:
+        raise Refused(f"nobody of {found.name} signs in as {address}")
+    return known
+
+
+def _hashed(engine: "Engine", is_piped: bool) -> str:
+    """The hash of the password that was given. Misused where it cannot be one."""
+    from nuqta.engine.access.passwords import checked_password
+
+    with understood():
+        return engine.passwords.hash(checked_password(_piped() if is_piped else _asked()))
 
 
 def _asked() -> str:

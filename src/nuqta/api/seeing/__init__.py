@@ -1,0 +1,1 @@
+"""What a server says of itself to those who watch it: whether it is alive and ready; figures."""
