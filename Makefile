@@ -18,7 +18,7 @@ DEV_STAMP := $(VENV)/.dev-stamp
 .DELETE_ON_ERROR:
 TORTURE := .torture
 
-.PHONY: help demo test fuzz torture check bench reference format lock clean
+.PHONY: help demo test fuzz torture mutants coverage check bench reference format lock clean
 
 help: ## List every task with a sentence.
 	@echo "make TASK, where TASK is one of:"
@@ -40,6 +40,18 @@ torture: $(DEV_STAMP) ## Cut the power, kill, flip, race and fuzz at length; wri
 	rm -rf $(TORTURE)
 	NUQTA_TORTURE=$(CURDIR)/$(TORTURE) $(BIN)/python -m pytest -n 2 --dist loadfile tests/torture
 	NUQTA_TORTURE=$(CURDIR)/$(TORTURE) $(BIN)/python -m tests.torture.report
+
+mutants: $(DEV_STAMP) ## Judge every mutant of the ledger and the door (or NUQTA_MUTANTS of them).
+	$(BIN)/python -m tests.torture.mutation.hunt $(TORTURE) $${NUQTA_MUTANTS:-0} $${NUQTA_SEED:-0}
+
+# Only tests that do the same each time: a branch that chance alone finds is not reached.
+LEDGER_AND_DOOR := src/nuqta/ledger/*,src/nuqta/engine/door.py
+coverage: $(DEV_STAMP) ## Show that tests reach every branch of the ledger and the door.
+	$(BIN)/coverage run --include='$(LEDGER_AND_DOOR)' -m pytest -q -p no:xdist -k 'not control' \
+		tests/ledger/edges tests/ledger/test_tales.py tests/ledger/test_order_tales.py \
+		tests/ledger/test_cart_tales.py tests/engine/test_door.py tests/engine/test_writer.py \
+		tests/engine/test_standing.py
+	$(BIN)/coverage report --include='$(LEDGER_AND_DOOR)' --fail-under=100
 
 check: $(DEV_STAMP) ## Check style, types, the direction of imports and the tidiness of the tree.
 	$(BIN)/ruff check

@@ -1,7 +1,7 @@
 """Houses in which callers have addresses of their own, and in which work is measured."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -9,8 +9,9 @@ import apsw
 import pytest
 
 from nuqta.engine.access.tokens import Keyring, key_file
-from tests.http.server import House, logging_all, open_house, serving
-from tests.world import open_world
+from tests.attack.running import serving as serving_processes
+from tests.http.server import House, Log, logging_all, open_house, serving
+from tests.world import World, open_world
 
 FORWARDED: Final = "X-Forwarded-For"
 """The header by which a test says from which address it calls."""
@@ -73,6 +74,18 @@ def measured(folder: Path) -> Iterator[tuple[House, Meter]]:
         finally:
             apsw.connection_hooks.remove(meter.watch)
         assert log.faults == []
+
+
+@contextmanager
+def working(world: World, workers: int) -> Iterator[House]:
+    """A server with several workers, once one answers: its port is open before they are there."""
+    with serving_processes(world, workers) as (port, _):
+        house = House(world, port, Log())
+        for _ in range(8):  # a busy machine takes its time to start them
+            with suppress(TimeoutError):
+                house.ask("GET", "/nothing")
+                break
+        yield house
 
 
 @pytest.fixture(scope="module")

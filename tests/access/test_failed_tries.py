@@ -177,6 +177,16 @@ def test_what_an_application_misspells_is_no_try(strict: House) -> None:
             assert strict.ask("POST", "/oauth/token", headers, sent_body).status == 400
 
 
+def test_the_token_of_the_figures(tmp_path: Path) -> None:
+    with open_house(tmp_path, failed_tries=MOST, metrics_token="m" * 32) as house:
+        wrong = {"Authorization": "Bearer x"}
+        answers = [house.ask("GET", "/metrics", wrong) for _ in range(MOST + 1)]
+        assert [answer.status for answer in answers] == [401] * MOST + [429]
+        assert is_refused(answers[MOST])
+        right_one = {"Authorization": "Bearer " + "m" * 32}
+        assert house.ask("GET", "/metrics", right_one).status == 200
+
+
 class From(Browser):
     """A browser at an address."""
 

@@ -12,12 +12,12 @@ import pytest
 
 from nuqta.engine.access.tokens import Keyring, key_file, key_ids, read_keyring, rotate_key_file
 from nuqta.storage.faults import CannotStart
+from tests.access.conftest import working
 from tests.attack.conftest import present
-from tests.attack.running import serving
 from tests.calls.oauth import an_app
 from tests.cli.terminal import Terminal
 from tests.contract.oauth.browser import exchange
-from tests.http.server import PATIENCE_S, House, Log, open_house
+from tests.http.server import PATIENCE_S, House, open_house
 from tests.orders.shop import Shop, basic
 from tests.world import World
 
@@ -183,8 +183,7 @@ def answers(house: House, token: str, times: int = 24) -> set[int]:
 def test_all_workers_agree_at_once_and_after_a_restart(present: World) -> None:
     world, shop = present, terminal(present)
     old = world.login(world.aisha)
-    with serving(world, 3) as (port, _):
-        house = House(world, port, Log())
+    with working(world, 3) as house:
         assert answers(house, old) == {200}
         told = shop.value("key", "rotate")
         path = "/v1/managers/store/customers/1/login"
@@ -204,14 +203,11 @@ def test_all_workers_agree_at_once_and_after_a_restart(present: World) -> None:
             headers = {"Authorization": new.authorization, "X-CUSTOMER-TOKEN": old}
             return {house.ask("GET", path, headers).status for _ in range(24)}
 
-        log = Log()
         for _ in range(PATIENCE_S * 20):  # each worker looks once a second
             if ended() == {401}:
                 break
         assert ended() == {401}
-        assert not log.faults
-    with serving(world, 2) as (port, _):
-        house = House(world, port, Log())
+    with working(world, 2) as house:
         headers = {"Authorization": new.authorization, "X-CUSTOMER-TOKEN": by_terminal}
         assert {house.ask("GET", path, headers).status for _ in range(24)} == {200}
         assert ended() == {401}

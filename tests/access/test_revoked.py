@@ -9,12 +9,12 @@ from typing import Final
 import pytest
 
 from nuqta.engine.access import staff
+from tests.access.conftest import working
 from tests.attack.conftest import present
-from tests.attack.running import serving
 from tests.calls.oauth import a_session, an_app, an_owner, tokens
 from tests.cli.terminal import Terminal
 from tests.contract.oauth.browser import revoke
-from tests.http.server import Answer, House, Log, Wire, path_of, request
+from tests.http.server import Answer, House, Wire, path_of, request
 from tests.orders.shop import Shop, basic
 from tests.world import World
 
@@ -28,8 +28,8 @@ Sent = tuple[str, str, dict[str, str]]
 @pytest.fixture
 def many(present: World) -> Iterator[House]:
     """A server with two workers."""
-    with serving(present, 2) as (port, _):
-        yield House(present, port, Log())
+    with working(present, 2) as house:
+        yield house
 
 
 class Readers:

@@ -6,11 +6,13 @@ that starts after it.
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Final
 
 import apsw
@@ -178,6 +180,25 @@ def test_a_worker_that_dies_is_replaced(present: World) -> None:
         code, said = server.end(signal.SIGTERM)
     assert code in (0, -signal.SIGTERM), said
     assert f"worker {min(before)} died" in said
+
+
+def test_workers_that_cannot_be_replaced_end_the_server(present: World, tmp_path: Path) -> None:
+    """Somebody tidied up where they count together: the server ends with a sentence, so that
+    another is started, and does not hold the port for ever with nobody behind it."""
+    port, temporary = free_port(), tmp_path / "temporary"
+    temporary.mkdir()
+    options = ("--port", str(port), "--workers", "2")
+    with process(present, *options, TMPDIR=str(temporary)) as server:
+        server.wait_for(port)
+        assert House(present, port, Log()).ask("GET", "/nothing").status == 404
+        (folder,) = temporary.iterdir()
+        before = workers_of(server)
+        shutil.rmtree(folder)
+        os.kill(min(before), signal.SIGKILL)
+        code, said = server.end()
+    assert code == 1, said
+    assert f"{folder}, in which the workers count together, is gone" in said
+    assert "Traceback" not in said
     assert "Traceback" not in said
 
 

@@ -322,7 +322,7 @@ def test_a_loop_that_has_ended_waits_for_nothing(
 
 
 def test_what_rides_along_has_room_or_is_forgotten(tmp_path: Path) -> None:
-    with open_world(tmp_path, queue=3) as world:
+    with open_world(tmp_path, is_audited=False, queue=3) as world:
         done: list[int] = []
         door = world.engine.door
         rides = [partial(lambda number, _: done.append(number), number) for number in range(6)]

@@ -15,6 +15,7 @@ WRONG_TEXTS = {
     "SMTP_URL": ["localhost:25", "http://x", "smtp://"],
     "SMTP_FROM": ["", "nobody", "a@b@c", "a b@c"],
     "DELIVERY_WEBHOOK": ["x", "ftp://x", "https://"],
+    "SEAL_KEY": ["0" * 63, "0" * 65, "g" * 64],
     "METRICS_TOKEN": ["x" * 31, "x" * 257, "x y" * 20, "é" * 40],
 }
 RIGHT_TEXTS = {
@@ -23,6 +24,7 @@ RIGHT_TEXTS = {
     "SMTP_URL": ["", "smtp://h", "smtps://u:p@h:465", "smtp+starttls://h:587"],
     "SMTP_FROM": ["a@b", "points@shop.example"],
     "DELIVERY_WEBHOOK": ["", "http://x", "https://x/y?z"],
+    "SEAL_KEY": ["", "0" * 64, "aF" * 32],
     "METRICS_TOKEN": ["", "x" * 32, "!~" * 128],
 }
 
@@ -86,7 +88,7 @@ def test_a_text_is_of_its_form(row: Setting) -> None:
 def test_control_every_row_is_tested() -> None:
     assert {row.name for row in PATTERNS} == set(RIGHT_TEXTS) == set(WRONG_TEXTS)
     free = {row.name for row in TABLE} - {row.name for row in (*NUMBERS, *PATTERNS)}
-    assert free == {"DB", "SECRET", "DELIVERY_WEBHOOK_SECRET", "BACKUP_FOLDER"}
+    assert free == {"DB", "SECRET", "DELIVERY_WEBHOOK_SECRET", "BACKUP_FOLDER", "HEADS_FILE"}
 
 
 def test_other_names_in_the_environment_are_not_ours() -> None:

@@ -161,6 +161,12 @@ def test_an_unfinished_copy_is_cleared_away_by_a_later_run(world: World, folder:
     assert new.exists(), "another is at it"
 
 
+def test_a_digest_without_a_copy_is_in_nobodys_way(world: World, folder: Path) -> None:
+    digest_file(folder / "mine.db").write_text("of a run that was killed")
+    made = back_up(world.engine.vault.path, folder / "mine.db", world.time.wall)
+    assert digest_file(made.copy.path).read_text() != "of a run that was killed"
+
+
 def test_only_the_newest_are_kept_and_only_ours_removed(world: World, folder: Path) -> None:
     others = ["nuqta.db", "nuqta-2026.db", "nuqta-20260301T090000.000000Z.db.txt", "notes"]
     for name in others:

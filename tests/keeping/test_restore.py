@@ -15,7 +15,7 @@ from nuqta.engine.keeping.backup import back_up, digest_file
 from nuqta.engine.keeping.restore import restore
 from nuqta.engine.reading.audit import audit
 from nuqta.engine.reading.balances import show
-from nuqta.storage.copies import log_of
+from nuqta.storage.copies import log_of, move_aside
 from nuqta.storage.faults import CannotStart, StorageFault
 from nuqta.storage.migrate import steps
 from tests.attack.running import serving
@@ -112,6 +112,22 @@ def test_a_log_without_its_books_is_kept_and_never_taken_for_the_new_ones(
     put(world, copy, place)
     assert available(world, place) == 7
     assert (place / "nuqta.db.before-20260301T090000.000000Z-wal").stat().st_size > 0
+
+
+def test_a_restore_that_was_killed_half_way_can_be_done_again(
+    world: World, copy: Path, place: Path
+) -> None:
+    """The former books lie aside with their log, and nothing under the name: no server starts."""
+    path = standing(world, place)
+    before = root(path)
+    (place / ".nuqta.db.restoring").write_bytes(b"half")
+    move_aside(path, place / "nuqta.db.before-x")
+    with pytest.raises(CannotStart, match="no database"):
+        open_engine(settings_in(place))
+    put(world, copy, place)
+    assert available(world, place) == 7
+    assert root(place / "nuqta.db.before-x") == before
+    assert not (place / ".nuqta.db.restoring").exists()
 
 
 def test_an_empty_file_is_no_books(world: World, copy: Path, place: Path) -> None:

@@ -5,6 +5,7 @@
     d0 order A 100 mature never              order A earns 100; it waits until more is told
     d4 order A 100 delivered 2 mature 3      … it was delivered on day 2, and matures 3 days later
     d5 order A 100 kept 60                   … a part came back: 60 of the points are kept
+    d5 order A 100 placed 3                  … it turns out to be of day 3
     d5 order B 20 cart c pays 30 back 10     order B captures 30 points of its cart's hold, of which
                                              10 have come back
     d6 order B 20 back 30 undone 5 grace 7   … the last on day 5; where their end has come, they
@@ -153,6 +154,8 @@ class Teller:
             returned=int(said.get("back", order.returned)),
             undone_at=instant(f"d{said['undone']}") if "undone" in said else now,
         )  # fmt: skip
+        if "placed" in said:
+            order = replace(order, granted_at=placed)
         if "grace" in said:
             order = replace(order, grace_us=int(said["grace"]) * DAY_US)
         if "expire" in said:

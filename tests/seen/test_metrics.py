@@ -87,6 +87,14 @@ def test_without_a_token_in_the_settings_there_is_no_such_page(tmp_path: Path) -
             assert (answer.status, answer.code) == (404, "ERROR_NOT_FOUND")
 
 
+def test_who_guesses_is_told_to_wait_and_who_knows_is_not(tmp_path: Path) -> None:
+    with open_house(tmp_path, rate_limit=60, failed_tries=3) as house:
+        wrong = {"Authorization": "Bearer x"}
+        codes = [house.ask("GET", "/metrics", wrong).code for _ in range(5)]
+        assert codes == ["ERROR_AUTHORIZATION_INVALID"] * 3 + ["ERROR_TOO_MANY_REQUESTS"] * 2
+        scrape(house)
+
+
 def test_it_is_not_counted_as_a_callers_pace(tmp_path: Path) -> None:
     with open_house(tmp_path, rate_limit=1, rate_limit_address=1) as house:
         for _ in range(5):

@@ -40,7 +40,9 @@ class Kept:
 def open_traced(folder: Path, **changes: int | str) -> Iterator[tuple[House, Kept]]:
     """A world behind a server that makes spans; what led there is forgotten."""
     kept = Kept()
-    settings: dict[str, int | str] = {"rate_limit": 0, "metrics_token": METRICS_TOKEN, **changes}
+    settings: dict[str, int | str] = {
+        "rate_limit": 0, "failed_tries": 0, "metrics_token": METRICS_TOKEN, **changes,
+    }  # fmt: skip
     with (
         logging_all() as log,
         open_world(folder, None, is_audited=False, **settings) as world,

@@ -46,8 +46,15 @@ def make_worker() -> Server:
     _prepare(settings)
     threading.Thread(target=_end_with_supervisor, daemon=True).start()
     folder = Path(os.environ[_PACES])
-    engine = open_engine(settings, meters=DoorMeters(folder))
-    app = App(engine, shared=limiters(settings, folder), meters=request_meters(folder))
+    try:
+        shared, of_door, of_requests = (
+            limiters(settings, folder), DoorMeters(folder), request_meters(folder)
+        )  # fmt: skip
+    except OSError as error:  # a worker that comes later, when somebody has tidied up
+        raise CannotStart(
+            f"{folder}, in which the workers count together, is gone: {error.strerror}"
+        ) from error
+    app = App(open_engine(settings, meters=of_door), shared=shared, meters=of_requests)
     return Server(uvicorn.Config(**wire(settings, app)))
 
 

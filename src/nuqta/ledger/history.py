@@ -193,8 +193,6 @@ def _replayed(
     live = [hold for hold in holds_after(known, holds) if hold.is_live]
     account = msgspec.structs.replace(
         opened(*key),
-        version=known[-1].version if known else 0,
-        recorded_at=known[-1].recorded_at if known else 0,
         next_change_at=next_change_of(then, live),
         lots=len(then),
         **fold(known),

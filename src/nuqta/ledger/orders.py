@@ -171,8 +171,8 @@ class _Mover(Redeemed):
                 books.put(replace(lot, expired=lot.expired + points))
                 self._back_to("expired", points, line.lot, line)
             case _:
-                lot = books.lots[line.lot]
-                if lot.lot == self.earned_lot().lot:
+                lot, own = books.lots[line.lot], self.own_lot()
+                if own is not None and lot.lot == own.lot:
                     self._enter_own("reinstate", "cancelled", lot, points, line.version)
                 else:
                     books.enter("reinstate", "cancelled", lot, points, stamp, undoes=line.version)
@@ -236,8 +236,7 @@ class _Mover(Redeemed):
         if dated.is_pending and dated.matures_at <= self.stamp.now:
             # Under this command's key: a balance that was answered before did not know of it. And
             # not before the last of it had come: what waited then would have been less than none.
-            came_at = max(line.effective_at for line in self.lines()
-                          if line.lot == number and line.target == "pending")  # fmt: skip
+            came_at = max(line.effective_at for line in self.lines() if line.target == "pending")
             self.books.mature(number, max(dated.matures_at, came_at), self.stamp)
 
     # -- repaying -----------------------------------------------------------------------------

@@ -217,7 +217,7 @@ class Redeemed:
         taken, at most the grace, from the order's last return on."""
         life = self.command.grace_us
         if expired is not None:
-            life = min(life, max(0, expired.expires_at - self._taken_at(line)))
+            life = min(life, expired.expires_at - self._taken_at(line))
         return min(self.command.undone_at, self.stamp.now) + life
 
     def take_what_ends_otherwise(self) -> None:

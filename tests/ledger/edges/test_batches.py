@@ -156,6 +156,22 @@ def test_a_refusal_leaves_the_books_in_hand_as_they_were(name: str) -> None:
     assert kept(with_it)[:5] == kept(without)[:5]
 
 
+def test_what_ends_while_a_batch_is_decided_has_ended() -> None:
+    """Each command is later than the one before, be it by a microsecond."""
+    together, alone = Paper(), Paper()
+    batch: list[Command] = [
+        adjust(5, "a", NOW + 2), adjust(1, "b"), reserve(2, "c", "c"), replace(
+            reserve(1, "d", "d"), life_us=2), spend(1, "e"), adjust(7, "f", NOW + 9),
+        spend(4, "g"), release("c", "h"), spend(3, "i"), spend(3, "j"), spend(1, "k"),
+        earn(9, "A", NOW - DAY_US, 1, 2), spend(1, "l"), settle(), adjust(1, "m"),
+    ]  # fmt: skip
+    done = codes(together, batch)
+    assert done == [code for command in batch for code in codes(alone, [command])]
+    assert "NOT_ENOUGH_POINTS" in done
+    assert kept(together) == kept(alone)
+    assert together.wrongs() == []
+
+
 # -- what is answered ------------------------------------------------------------------------------
 
 
@@ -215,6 +231,23 @@ def test_a_note_is_kept_of_what_was_booked_and_of_nothing_else() -> None:
     ]
 
 
+def test_one_key_of_two_callers_is_two_commands_and_told_as_two() -> None:
+    paper = Paper()
+    mine = adjust(5, "same")
+    paper.post([mine, replace(mine, origin="partner:1"), adjust(5, "other")], NOW)
+    assert [(event.points, event.origin, event.key) for event in paper.events] == [
+        (5, "cli", "same"), (5, "partner:1", "same"), (5, "cli", "other"),
+    ]  # fmt: skip
+
+
+def test_what_is_not_remembered_by_its_key_is_not_asked_for_by_it_either() -> None:
+    paper = Paper()
+    news = order("B", 5, 5)
+    other = replace(adjust(7, news.key), origin=SYSTEM)
+    assert codes(paper, [other, news, other]) == [""] * 3
+    assert (paper.account.available, len(paper.receipts)) == (12, 1)
+
+
 # -- the bounds of commands ------------------------------------------------------------------------
 
 
@@ -267,6 +300,15 @@ def test_what_an_order_earns_more_and_what_it_redeems_have_room_too() -> None:
         (answer,) = decide([command], facts, NOW).answers
         said = answer.refusal.code.removeprefix("ERROR_") if answer.refusal else ""
         assert said == code
+
+
+def test_what_an_order_has_redeemed_needs_no_room_again() -> None:
+    paper = Teller().tell("d0 order A 10\nd1 hold 5 cart c\nd1 order B 0 cart c")
+    facts = paper.facts()
+    facts.accounts = {KEY: replace(paper.account, redeemed=BALANCE_MAX)}
+    (hold,) = paper.holds.values()
+    again = replace(earn(0, "B", instant("d1")), key="again", hold=hold.hold, redeemed=5)
+    assert decide([again], facts, NOW).answers[0].refusal is None
 
 
 @pytest.mark.parametrize(

@@ -25,39 +25,40 @@ TALE = """
     d8 order W 8 delivered 4 mature 1
     d10 spend 3
     d11 order V 9 mature 20 expire 40
+    d11 order X 6 mature 20 expire 40
     d12 order V 9 kept 0
+    d12 order X 6 kept 0
     d13 order V 9 mature 0
     d14 hold 7 cart d for 9
 """
 """Order A waits for its delivery, told on day 2; the order of the past is learned on day 5, and its
-points had matured on day 3; the cart lapses on day 8, before its lot expires; W is told to
-have matured long ago; what V earned is cancelled while it waits, and then it turns out not to have
-waited."""
+points had matured on day 3; the cart lapses on day 8, before its lot expires; W is told to have
+matured long ago; what V and X earned is cancelled while it waits, and then V had not waited."""
 
 ANSWERS = """
-    as_of d0-1 = version 19
-    as_of d0 = pending 100 available 20 version 19
-    as_of d1 = pending 100 available 15 used 5 version 19
-    as_of d2 = pending 150 available 15 used 5 version 19
-    as_of d3-1 = pending 150 available 15 used 5 version 19
-    as_of d3 = available 165 used 5 version 19
-    as_of d6 = available 125 held 40 used 5 version 19
-    as_of d7 = available 133 held 40 used 5 version 19
-    as_of d8-1 = available 133 held 40 used 5 version 19
-    as_of d8 = available 173 used 5 version 19
-    as_of d9-1 = available 173 used 5 version 19
-    as_of d9 = available 158 used 5 version 19
-    as_of d10 = available 155 used 8 version 19
-    as_of d11 = pending 9 available 155 used 8 version 19
-    as_of d12 = available 155 used 8 version 19
-    as_of d13 = available 164 used 8 version 19
-    as_of d14 = available 157 held 7 used 8 version 19
-    as_of d23-1 = available 157 held 7 used 8 version 19
-    as_of d23 = available 164 used 8 version 19
-    as_of d32-1 = available 164 used 8 version 19
-    as_of d32 = available 117 used 8 version 19
-    as_of d53 = available 108 used 8 version 19
-    as_of d99 = available 8 used 8 version 19
+    as_of d0-1 = version 21
+    as_of d0 = pending 100 available 20 version 21
+    as_of d1 = pending 100 available 15 used 5 version 21
+    as_of d2 = pending 150 available 15 used 5 version 21
+    as_of d3-1 = pending 150 available 15 used 5 version 21
+    as_of d3 = available 165 used 5 version 21
+    as_of d6 = available 125 held 40 used 5 version 21
+    as_of d7 = available 133 held 40 used 5 version 21
+    as_of d8-1 = available 133 held 40 used 5 version 21
+    as_of d8 = available 173 used 5 version 21
+    as_of d9-1 = available 173 used 5 version 21
+    as_of d9 = available 158 used 5 version 21
+    as_of d10 = available 155 used 8 version 21
+    as_of d11 = pending 15 available 155 used 8 version 21
+    as_of d12 = available 155 used 8 version 21
+    as_of d13 = available 164 used 8 version 21
+    as_of d14 = available 157 held 7 used 8 version 21
+    as_of d23-1 = available 157 held 7 used 8 version 21
+    as_of d23 = available 164 used 8 version 21
+    as_of d32-1 = available 164 used 8 version 21
+    as_of d32 = available 117 used 8 version 21
+    as_of d53 = available 108 used 8 version 21
+    as_of d99 = available 8 used 8 version 21
     known_at d0-1 = version 0
     known_at d0 = pending 100 version 1
     known_at d0+1 = pending 100 available 20 version 2
@@ -72,12 +73,12 @@ ANSWERS = """
     known_at d9 = available 158 used 5 version 12
     known_at d10 = available 158 used 5 version 13
     known_at d11 = pending 9 available 155 used 8 version 15
-    known_at d12 = available 155 used 8 version 16
+    known_at d12 = pending 6 available 155 used 8 version 17
     known_at d3-1 = pending 100 available 15 used 5 version 3
-    known_at d13 = pending 9 available 155 used 8 version 17
-    known_at d13+1 = available 164 used 8 version 18
-    known_at d14 = available 157 held 7 used 8 version 19
-    known_at d99 = available 8 used 8 version 19
+    known_at d13 = pending 9 available 155 used 8 version 19
+    known_at d13+1 = available 164 used 8 version 20
+    known_at d14 = available 157 held 7 used 8 version 21
+    known_at d99 = available 8 used 8 version 21
     version 0 = version 0
     version 1 = pending 100 version 1
     version 2 = pending 100 available 20 version 2
@@ -90,20 +91,23 @@ ANSWERS = """
     version 10 = pending 8 available 140 held 25 used 5 version 10
     version 12 = available 173 used 5 version 12
     version 13 = available 158 used 5 version 13
-    version 16 = available 155 used 8 version 16
-    version 18 = available 164 used 8 version 18
-    version 19 = available 157 held 7 used 8 version 19
-    version 99 = available 157 held 7 used 8 version 19
-    at d0 = available 157 held 7 used 8 version 19
-    at d14 = available 157 held 7 used 8 version 19
-    at d23 = available 164 used 8 version 19
-    at d32 = available 117 used 8 version 19
-    at d99 = available 8 used 8 version 19
+    version 16 = pending 15 available 155 used 8 version 16
+    version 17 = pending 6 available 155 used 8 version 17
+    version 18 = available 155 used 8 version 18
+    version 19 = pending 9 available 155 used 8 version 19
+    version 20 = available 164 used 8 version 20
+    version 21 = available 157 held 7 used 8 version 21
+    version 99 = available 157 held 7 used 8 version 21
+    at d0 = available 157 held 7 used 8 version 21
+    at d14 = available 157 held 7 used 8 version 21
+    at d23 = available 164 used 8 version 21
+    at d32 = available 117 used 8 version 21
+    at d99 = available 8 used 8 version 21
     known_at d4 as_of d2 = pending 100 available 15 used 5 version 3
     known_at d5+2 as_of d2 = pending 150 available 15 used 5 version 6
     known_at d7 as_of d8 = pending 8 available 165 used 5 version 9
     known_at d7 as_of d9 = pending 8 available 150 used 5 version 9
-    known_at d12 as_of d40 = available 108 used 8 version 16
+    known_at d12 as_of d40 = available 114 used 8 version 17
     version 3 as_of d2 = pending 100 available 15 used 5 version 3
     version 3 as_of d3 = available 115 used 5 version 3
     version 9 as_of d7 = pending 8 available 125 held 40 used 5 version 9

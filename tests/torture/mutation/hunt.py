@@ -1,10 +1,11 @@
 """The hunt: make the mutants, let the tests judge them, and say who survived.
 
-    python -m tests.torture.mutation.hunt FOLDER [COUNT [SEED]]
+    python -m tests.torture.mutation.hunt FOLDER COUNT SEED [NAME ...]
 
-judges COUNT mutants of the ledger and the door (0, or nothing: all of them), drawn by SEED, and
-writes into FOLDER a table (mutants.txt) and the counts (mutants.json). With NUQTA_MUTANTS_IN, a
-piece of text, only mutants whose names have it. mutmut and cosmic-ray do the same for functions;
+judges COUNT mutants of the ledger and the door (0: all of them), drawn by SEED, and those of these
+names, and writes into FOLDER a table (mutants.txt) and the counts (mutants.json). With
+NUQTA_MUTANTS_IN, a piece of text, it draws only from names that have it; NUQTA_MUTANTS_BY names the
+files of the tests that judge. mutmut and cosmic-ray do the same for functions;
 what they need (a terminal interface, a parser in another language; a database, a web client) is
 more than all this, and neither gives each mutant a bound of its own.
 
@@ -39,6 +40,7 @@ from tests.torture.mutation.suite import (
     ARGUMENTS,
     AT_ONCE,
     MAP,
+    TESTS,
     Alone,
     Change,
     Reach,
@@ -55,6 +57,7 @@ TARGETS: Final = (
 _TEXTS: Final = {file: file.read_text(encoding="utf-8") for file in TARGETS}
 EQUAL: Final = Path(__file__).with_name("equal.txt")
 ONLY: Final = "NUQTA_MUTANTS_IN"
+BY: Final = "NUQTA_MUTANTS_BY"
 _MODEL_STEPS: Final = "300"
 
 
@@ -135,7 +138,7 @@ class Hunt:
         """In a child: all mutants of functions, by a process that has collected the tests."""
         served = Served(self._room, TARGETS, self._of_functions, self._tell)
         _warm()
-        code = pytest.main([*ARGUMENTS], plugins=[served])
+        code = pytest.main(_arguments(), plugins=[served])
         return SURVIVED if code == 0 else f"pytest ended with {code}"
 
     def _of_functions(self, reach: Reach) -> Iterator[Change]:
@@ -158,10 +161,14 @@ class Hunt:
             sys.meta_path.insert(0, _Finder(change.module, change.code))
             _warm()
             plugin = Alone(change.tests)
-            code = pytest.main([*ARGUMENTS], plugins=[plugin])
+            code = pytest.main(_arguments(), plugins=[plugin])
             return plugin.first or (SURVIVED if code == 0 else f"pytest ended with {code}")
 
         return Job(one.name, work, change.seconds + 10)
+
+
+def _arguments() -> list[str]:
+    return [*ARGUMENTS, *(os.environ.get(BY, "").split() or TESTS)]
 
 
 def _code(one: Mutant) -> CodeType:
@@ -204,14 +211,18 @@ class _Given(importlib.abc.Loader):
         exec(self._code, vars(module))
 
 
-def hunt(folder: Path, count: int, seed: int) -> Found:
+def hunt(folder: Path, count: int, seed: int, also: Sequence[str]) -> Found:
     """Judge so many mutants (0: all), drawn by the seed; what is found is written into the folder.
 
     Raises RuntimeError where the tests fail without any mutant.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    everyone = [one for one in all_mutants() if os.environ.get(ONLY, "") in one.name]
-    chosen = random.Random(seed).sample(everyone, count) if 0 < count < len(everyone) else everyone
+    everyone = all_mutants()
+    named = [one for one in everyone if one.name in also]
+    others = [one for one in everyone
+              if os.environ.get(ONLY, "") in one.name and one not in named]  # fmt: skip
+    drawn = random.Random(seed).sample(others, count) if 0 < count < len(others) else others
+    chosen = [*drawn, *named]
     os.environ["NUQTA_MODEL_STEPS"] = _MODEL_STEPS
     with tempfile.TemporaryDirectory(prefix="mutants") as room:
         os.environ["PYTEST_DEBUG_TEMPROOT"] = room  # so that children leave nothing behind
@@ -246,11 +257,10 @@ def _table(verdicts: dict[str, str], equal: dict[str, str]) -> str:
 
 def main(arguments: Sequence[str]) -> int:
     """The command line; 1 where fewer than nine of ten were killed."""
-    folder, *numbers = arguments
-    count, seed = (*map(int, numbers), 0, 0)[:2] if len(numbers) < 2 else map(int, numbers)
+    folder, count, seed, *also = arguments
     os.nice(10)
     os.chdir(ROOT)
-    found = hunt(Path(folder), count, seed)
+    found = hunt(Path(folder), int(count), int(seed), also)
     print(  # noqa: T201 - the answer of a command
         f"seed {seed}: {found.judged} judged, {found.killed} killed, {found.equal} equal,"
         f" {len(found.survivors)} survived: {found.share:.1%}"

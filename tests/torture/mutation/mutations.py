@@ -15,8 +15,10 @@ from typing import Final, TypeAlias
 
 import msgspec
 
-_CHANGE_MAX: Final = 70
-"""Longer pieces of code are cut in a mutant's name."""
+_CHANGE_MAX: Final = 60
+"""Longer pieces of code are cut in a mutant's name,"""
+_AROUND: Final = 16
+"""to what differs, and so much before and after it."""
 
 _COMPARED: Final[dict[type[ast.cmpop], tuple[type[ast.cmpop], ...]]] = {
     ast.Lt: (ast.LtE, ast.GtE), ast.LtE: (ast.Lt, ast.Gt),
@@ -109,7 +111,7 @@ def mutants(module: str, source: str) -> list[Mutant]:
         if text == ast.unparse(site.around) or (id(site.around), text) in seen:
             continue
         seen.add((id(site.around), text))
-        change = f"{_short(site.old)} -> {_short(site.new)}"
+        change = _told(ast.unparse(site.old), ast.unparse(site.new))
         names[site.scope, change] += 1
         nth = names[site.scope, change]
         found.append(Mutant(module, number, site.scope, *site.lines(), change, nth))
@@ -126,9 +128,26 @@ def mutated(source: str, mutant: Mutant) -> ast.Module:
     raise ValueError(f"{mutant.name} is no mutant of this text")
 
 
-def _short(node: ast.AST) -> str:
-    text = " ".join(ast.unparse(node).split())
-    return text if len(text) <= _CHANGE_MAX else text[:_CHANGE_MAX] + "…"
+def _told(old: str, new: str) -> str:
+    """What became of a piece of code, on one line."""
+    one, other = " ".join(old.split()), " ".join(new.split())
+    begin = end = 0
+    if max(len(one), len(other)) > _CHANGE_MAX:
+        alike = _alike(one, other)
+        begin = max(0, alike - _AROUND)
+        end = max(0, _alike(one[alike:][::-1], other[alike:][::-1]) - _AROUND)
+    return " -> ".join(_cut(text, begin, len(text) - end) for text in (one, other))
+
+
+def _alike(one: str, other: str) -> int:
+    """How many letters the two have in common at first."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((count for count, (a, b) in pairs if a != b), min(len(one), len(other)))
+
+
+def _cut(text: str, begin: int, end: int) -> str:
+    end = min(end, begin + _CHANGE_MAX)
+    return f"{'…' * (begin > 0)}{text[begin:end]}{'…' * (end < len(text))}"
 
 
 # -- walking -----------------------------------------------------------------------------------
@@ -217,7 +236,7 @@ def _of_statement(node: ast.stmt, parent: ast.AST) -> Changes:
             yield _with(node, iter=ast.Tuple([], ast.Load()))
         case ast.Continue() | ast.Break():
             yield ast.Break() if isinstance(node, ast.Continue) else ast.Continue()
-        case ast.Return(value=ast.expr()) if not _is_none(node.value):
+        case ast.Return(value=ast.expr()) if not _is_no(node.value):
             yield ast.Return(ast.Constant(None))
         case ast.AugAssign() if type(node.op) in _RECKONED:
             yield _with(node, op=_RECKONED[type(node.op)]())
@@ -231,6 +250,9 @@ def _can_be_left_out(node: ast.stmt, parent: ast.AST) -> bool:
             return _is_known(name, node, parent)
         case ast.Assign(targets=[ast.Attribute() | ast.Subscript()]) | ast.AugAssign() | ast.Expr():
             return True
+        case ast.Return(value=None | ast.Constant(value=None)):
+            is_last = isinstance(parent, ast.FunctionDef) and node is parent.body[-1]
+            return not is_last  # which would be the same
         case _:
             return isinstance(node, ast.Return | ast.Raise | ast.Continue | ast.Break)
 
@@ -299,5 +321,6 @@ def _with(node: ast.AST, **fields: object) -> ast.AST:
     return other
 
 
-def _is_none(node: ast.expr | None) -> bool:
-    return isinstance(node, ast.Constant) and node.value is None
+def _is_no(node: ast.expr | None) -> bool:
+    """None, or False, which stands for the same wherever it is only asked whether it is so."""
+    return isinstance(node, ast.Constant) and (node.value is None or node.value is False)

@@ -77,6 +77,7 @@ class Server:
         ours = {name: text for name, text in os.environ.items() if not name.startswith("NUQTA_")}
         path = os.pathsep.join([str(ROOT / "src"), str(ROOT)])
         environ = {**ours, **_QUICK, "PYTHONPATH": path, **(point.environ if point else {})}
+        environ["TMPDIR"] = str(self.log.parent)  # what killed servers leave, the next removes
         serve = ("serve", "--port", str(self.port), "--workers", str(workers), *more)
         with self.log.open("ab") as log:
             self.popen = subprocess.Popen(
@@ -105,9 +106,10 @@ class Server:
 
     def kill(self) -> None:
         """kill -9 of all its processes at once; nothing where they are gone."""
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.popen.pid, signal.SIGKILL)
-        self.popen.wait(PATIENCE_S)
+        if self.popen.returncode is None:  # else its number may be another's by now
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.popen.pid, signal.SIGKILL)
+            self.popen.wait(PATIENCE_S)
 
     def stop(self) -> None:
         """Let it end by itself."""

@@ -106,7 +106,7 @@ class Crowd:
         call = self.call(number)
         async with lines(server, many) as found:
             tasks = [asyncio.create_task(line.settled(call.data)) for line in found]
-            for count, one in enumerate(asyncio.as_completed(tasks, timeout=PATIENCE_S * 4)):
+            for count, one in enumerate(asyncio.as_completed(tasks, timeout=PATIENCE_S * 8)):
                 if count == kill_after:
                     server.kill()
                 told = await one

@@ -171,7 +171,7 @@ class Siege:
     async def _load(self, server: Server, point: Point | None) -> None:
         begun = self.acknowledgements
         goal, is_awake = begun + self.luck.randrange(5, 150), False
-        async with asyncio.timeout(PATIENCE_S * 4):
+        async with asyncio.timeout(PATIENCE_S * 8):
             sending = asyncio.gather(*(one.send_until_killed(server) for one in self.sources))
             while not sending.done():
                 is_due = self.acknowledgements >= goal if point is None else point.was_reached
@@ -305,7 +305,7 @@ def point(folder: Path, name: str, workers: int, luck: Random) -> Point | None:
 
 def test_a_kill_loses_nothing_and_does_nothing_twice(campaign: Campaign, tmp_path: Path) -> None:
     siege, luck = Siege(tmp_path, campaign.random), campaign.random
-    for workers, name in plan(campaign, campaign.rounds(4, 220)):
+    for workers, name in plan(campaign, campaign.rounds(4, 180)):
         siege.kill(workers, point(tmp_path, name, workers, luck))
         campaign.count("kills")
         if luck.random() < 0.3:  # without it the next server finds the log as it was left

@@ -12,6 +12,8 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from msgspec.structs import replace
+
 from nuqta import __version__, refusals
 from nuqta.engine.engine import Engine
 from nuqta.engine.keeping.backup import kept_in
@@ -22,7 +24,7 @@ from nuqta.storage.faults import StorageFault
 from nuqta.storage.sqlite import Transaction
 from nuqta.storage.statements import statement
 from nuqta.web import routes
-from nuqta.web.guard import bearer
+from nuqta.web.guard import bearer, failed
 from nuqta.web.replies import NO_STORE
 from nuqta.web.routes import Outcome, Paper, Request, Route
 
@@ -36,6 +38,7 @@ _BEHIND = statement("webhooks.behind")
 _PAUSED = statement("webhooks.count_paused")
 _UNSEALED_MAX: Final = 10_000
 _UNPLACED_MAX: Final = 100_000
+_WAIT: Final = refusals.TOO_MANY_REQUESTS
 _TEXT: Final = b"text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -49,7 +52,8 @@ async def metrics(request: Request) -> Outcome:
     if sent is None:
         return refusals.AUTHORIZATION_MISSING
     if not hmac.compare_digest(_digest(sent), _digest(wanted)):
-        return refusals.AUTHORIZATION_INVALID
+        wait_s = failed(request.paces, request.address)  # a token is right, or a try in vain
+        return replace(_WAIT, retry_after_s=wait_s) if wait_s else refusals.AUTHORIZATION_INVALID
     sheets = [request.engine.door.meters.sheet]
     if request.meters is not None:
         sheets.append(request.meters.sheet)
@@ -239,5 +243,5 @@ def _of_processes(pages: list[Page]) -> "Iterator[Metric]":
 ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", "/metrics", "page", "", metrics, "The server's figures, for Prometheus.",
           takes_more=True, answer=Paper({200: "text/plain"}),
-          refusals=(refusals.AUTHORIZATION_MISSING, refusals.AUTHORIZATION_INVALID)),
+          refusals=(refusals.AUTHORIZATION_MISSING, refusals.AUTHORIZATION_INVALID, _WAIT)),
 )  # fmt: skip

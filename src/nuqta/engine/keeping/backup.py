@@ -149,6 +149,7 @@ def _name(part: Path, target: Path, keys: dict[Path, bytes]) -> None:
     """What is proved whole gets its name, after what lies beside it."""
     beside = {digest_file(target): f"{digest_of(part)}  {target.name}\n".encode(), **keys}
     made: list[Path] = []
+    digest_file(target).unlink(missing_ok=True)  # of a run that was killed before there was a copy
     try:
         for path, content in beside.items():
             put(path, content)
