@@ -166,6 +166,15 @@ def test_a_text_that_is_none(tmp_path: Path, table: str, column: str) -> None:
             told(world, aisha)
 
 
+def test_a_line_that_stands_where_the_next_one_should(tmp_path: Path) -> None:
+    with open_world(tmp_path, is_audited=False) as world:
+        aisha = furnished(world)
+        strike(world.engine.vault.path, "UPDATE transfers SET version = 3 WHERE version = 2")
+        with pytest.raises(Damaged, match="a line stands where there is none"):
+            world.spend(aisha, 1)
+        assert world.balance(aisha).available == 64
+
+
 def test_a_receipt_of_a_refusal_that_is_none(tmp_path: Path) -> None:
     with open_world(tmp_path, is_audited=False) as world:
         aisha = furnished(world)

@@ -176,18 +176,18 @@ def _is_sound(line: Transfer, lines: dict[int, Transfer]) -> bool:
 def record(tx: Transaction, outcome: Outcome) -> None:
     """Append what was decided. Raises StorageFault where an account is not as it was loaded."""
     if outcome.accounts:
-        tx.many(_ADD_TRANSFER, [astuple(transfer) for transfer in outcome.transfers])
+        tx.append(_ADD_TRANSFER, [astuple(transfer) for transfer in outcome.transfers])
         tx.many(_PUT_LOT, [lot_row(lot) for lot in outcome.lots])
-        tx.many(_ADD_EVENT, [astuple(event) for event in outcome.events])
+        tx.append(_ADD_EVENT, [astuple(event) for event in outcome.events])
         changes = [_change(before, account) for before, account in outcome.accounts]
         if tx.many(_CHANGE_ACCOUNT, changes) != len(changes):
             raise StorageFault("an account changed between loading and recording")
     if outcome.holds:
         tx.many(_PUT_HOLD, [hold_row(hold) for hold in outcome.holds])
     if outcome.receipts:
-        tx.many(_ADD_RECEIPT, [astuple(receipt) for receipt in outcome.receipts])
+        tx.append(_ADD_RECEIPT, [astuple(receipt) for receipt in outcome.receipts])
     if outcome.notes:
-        tx.many(_ADD_NOTE, [astuple(note) for note in outcome.notes])
+        tx.append(_ADD_NOTE, [astuple(note) for note in outcome.notes])
 
 
 def open_accounts(tx: Transaction, keys: Iterable[AccountKey]) -> None:

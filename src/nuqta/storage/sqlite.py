@@ -114,6 +114,14 @@ class Transaction:
         self.rows(statement, **values)
         return self._connection.changes()
 
+    def append(self, statement: Statement, rows: Iterable[Sequence[object]]) -> None:
+        """As `many`, for lines whose keys the books have just numbered anew. Raises Damaged where
+        one of them is there already."""
+        try:
+            self.many(statement, rows)
+        except apsw.ConstraintError as error:
+            raise Damaged(f"a line stands where there is none: {error}", statement.name) from error
+
     def many(self, statement: Statement, rows: Iterable[Sequence[object]]) -> int:
         """Run a statement for each tuple of values in its own order; how many rows it changed."""
         before = self._connection.total_changes()
