@@ -17,7 +17,7 @@ from nuqta.storage.faults import CannotStart
 APPLICATION_ID: Final = 0x6E757174
 """`nuqt`: marks a file as nuqta's, so that no other program's database is ever migrated."""
 _NAMED: Final = re.compile(r"CREATE (?:UNIQUE )?(?:TABLE|INDEX) (\w+)")
-_SEAL: Final = (
+_KEEP_CRC: Final = (
     "INSERT INTO meta (name, value) VALUES ('schema_crc', ?1)"
     " ON CONFLICT (name) DO UPDATE SET value = excluded.value"
 )
@@ -56,7 +56,7 @@ def migrate(connection: apsw.Connection, chain: list[tuple[int, str, str]] | Non
             connection.execute(sql)
             connection.pragma("application_id", APPLICATION_ID)
             connection.pragma("user_version", number)
-            connection.execute(_SEAL, (schema_crc(connection, chain),))
+            connection.execute(_KEEP_CRC, (schema_crc(connection, chain),))
             connection.execute("COMMIT")
             done += 1
         finally:
