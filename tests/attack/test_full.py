@@ -86,6 +86,23 @@ def test_a_request_too_many_is_told_at_once(house: House) -> None:
         assert answer.status == 200, "there is room again"
 
 
+def test_who_asks_if_the_server_lives_is_told_also_where_it_is_full(house: House) -> None:
+    """Else whoever sends a few bodies slowly has it started anew, again and again."""
+    with ExitStack() as stack:
+        for _ in range(IN_FLIGHT):
+            stack.enter_context(under_way(house))
+        late = stack.enter_context(house.wire())
+        for method in ("GET", "HEAD") * 3:
+            late.send(request(method, "/healthz"))
+            answer = late.answer(method)
+            assert answer is not None
+            assert answer.status == 200
+        late.send(request("GET", "/readyz"))
+        assert says_full(late.answer()), "ready it is not"
+        late.send(request("GET", "/healthz", {}, b"a body"))
+        assert says_full(late.answer()), "nor is there room for a body"
+
+
 def ends(wire: Wire) -> int:
     """Send what a request still lacks; the status of its answer."""
     wire.send(b'{"email":"nobody@example.com"}')

@@ -4,11 +4,17 @@ from typing import Any
 
 import pytest
 
+from nuqta.cli.frame import Refused
+from nuqta.cli.points import book
 from nuqta.engine.engine import open_engine
+from nuqta.engine.keeping.erase import Traces, erase
 from nuqta.ledger.account import dkey_of
 from nuqta.ledger.commands import Spend
 from nuqta.settings import Settings
 from tests.cli.terminal import Terminal, run
+from tests.world import World
+
+NOTHING = Traces(frozenset(), frozenset())
 
 SHOWN = ["available", "pending", "held", "owed", "used", "version"]
 
@@ -40,6 +46,18 @@ def test_points_are_added_deducted_and_shown(shop: Terminal) -> None:
     assert (shown["available"], shown["used"], shown["version"]) == (70, 30, 3)
     assert show(shop, customer="2") == dict.fromkeys(SHOWN, 0)
     assert "70" in shop.run("points", "show", "--store", shop.store, "--customer", "1").out
+
+
+def test_an_erasure_that_comes_between_is_seen(world: World) -> None:
+    """The customer was looked up; until the door is reached, somebody may be forgotten."""
+    engine, store, shopper = world.engine, world.riyadh, world.aisha
+    wish, number = world.adding(shopper, 5, reason="for Aisha"), str(shopper.customer_id)
+    engine.door.write_now(
+        "erase", lambda tx: erase(tx, store.store_id, 1, NOTHING, world.time.wall, "cli")
+    )
+    with pytest.raises(Refused, match="was erased"):
+        engine.door.write_now("adjust", lambda tx: book(tx, store, number, wish, world.time.wall))
+    assert world.balance(shopper).version == 0
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ import pytest
 
 from nuqta import refusals
 from nuqta.engine import customers, orders
+from nuqta.engine import replies as answers
 from nuqta.engine.access import sessions
 from nuqta.engine.access.sessions import Address
 from nuqta.engine.keeping.compact import compact, is_due
@@ -25,7 +26,7 @@ from nuqta.loyalty.order_fields import Decoded
 from nuqta.loyalty.orders import placed_and_delivered
 from nuqta.refusals import Refusal
 from nuqta.worker.compact import compact_when_due
-from tests.http.server import House, logging_all, open_house
+from tests.http.server import Answer, House, logging_all, open_house
 from tests.orders.shop import Shop, plain, zid
 from tests.tidy import ROOT
 from tests.world import Shopper, World
@@ -64,7 +65,7 @@ class Life:
         self.shop.told("1001", plain(self.shop, customer=customer))
         self.token = str(self._login("hand-over").json["customer_token"])
         self._code()
-        self._adjust("adjust-1")
+        assert REASON in self.adjusting("adjust-1").body.decode()
         method = self.shop.method(points=20)
         assert self.shop.add(self.who, "cart-1", method).status == 200
         self._refused(customer)
@@ -87,14 +88,13 @@ class Life:
             ),
         )  # fmt: skip
 
-    def _adjust(self, key: str) -> None:
+    def adjusting(self, key: str) -> Answer:
+        """What an adjustment is answered, for a reason of which nothing may stay."""
         body = {"customerId": self.who.customer_id, "direction": "+", "points": 50,
                 "reason": REASON}  # fmt: skip
         headers = {**self.house.manager(self.world.riyadh), "Idempotency-Key": key}
         path = "/v1/managers/loyalty-program/customers/adjust-customer-points"
-        answer = self.house.send("POST", path, headers, body)
-        assert answer.status == 200
-        assert REASON in answer.body.decode()
+        return self.house.send("POST", path, headers, body)
 
     def _refused(self, customer: dict[str, Any]) -> None:
         """Orders that could not be taken in, and are kept as they came."""
@@ -209,6 +209,19 @@ def test_a_repeated_call_is_answered_without_the_person(house: House) -> None:
     assert traces_in(again.body) == []
     other = house.send("POST", path, {**headers, "Idempotency-Key": "adjust-2"}, body)
     assert other.code == "ERROR_CUSTOMER_NOT_FOUND"
+
+
+def test_a_call_that_is_repeated_late_brings_no_words_back(house: House) -> None:
+    """Its answer was forgotten, as answers are; its receipt stays, and answers again."""
+    life = Life(house)
+    life.erase()
+    engine, now = house.world.engine, house.world.time.wall
+    engine.door.write_now("forget", lambda tx: answers.forget(tx, now + 1, 1_000))
+    for _ in range(2):
+        answer = life.adjusting("adjust-1")
+        assert (answer.status, answer.json["data"]["points"]) == (200, 50)
+        assert answer.json["data"]["reason"] is None
+    assert rows_with_traces(engine.vault.path) == []
 
 
 def test_the_file_holds_nothing_once_it_is_written_anew(house: House) -> None:

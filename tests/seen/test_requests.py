@@ -125,6 +125,31 @@ def test_an_address_of_no_route_says_nothing_of_anybody(
     assert line(house)["path"] == shown
 
 
+@pytest.mark.parametrize(
+    ("store", "shown"),
+    [
+        ("123", "123"),
+        ("00000000-0000-4000-8000-000000000001", "00000000-0000-4000-8000-000000000001"),
+        ("aisha%40shop.example", "…"),
+        ("%C2%9B31m", "…"),
+        ("%E2%80%AE123", "…"),
+        ("1%0A2", "…"),
+        ("%D9%A1%D9%A2", "…"),
+    ],
+)
+@pytest.mark.parametrize(
+    "path", ["/v1/webhooks/orders/{}", "/v1/customers/loyalty-program/{}/points"]
+)
+def test_a_store_is_told_as_an_id_or_not_at_all(
+    house: House, path: str, store: str, shown: str
+) -> None:
+    """Else a caller writes into the log what it likes: a person's address, or a terminal's code."""
+    method = "POST" if "webhooks" in path else "GET"
+    headers = with_id({"Authorization": "Basic eDp5"})
+    assert house.ask(method, path.format(store), headers).status == 401
+    assert line(house)["store"] == shown
+
+
 def test_what_is_no_request_is_logged_as_well(alone: House) -> None:
     with alone.wire() as wire:
         wire.send(b"nothing of the kind\r\n\r\n")

@@ -142,6 +142,28 @@ def test_a_bit_that_flips_in_the_name_of_a_column_is_seen(
         open_engine_vault(tmp_path)
 
 
+@pytest.mark.parametrize(
+    "evil",
+    [
+        "CREATE TRIGGER evil AFTER INSERT ON transfers BEGIN DELETE FROM notes; END",
+        "CREATE TRIGGER evil AFTER INSERT ON TRANSFERS BEGIN DELETE FROM notes; END",
+    ],
+)
+def test_a_trigger_on_a_table_of_ours_is_refused(
+    open_engine_vault: Open, tmp_path: Path, evil: str
+) -> None:
+    """A copy that somebody has prepared would change what is booked from then on."""
+    mine = (
+        "CREATE TABLE fine (a INTEGER) STRICT",
+        "CREATE TRIGGER mine AFTER INSERT ON fine BEGIN DELETE FROM fine; END",
+    )
+    spoiled(open_engine_vault, tmp_path, *mine)
+    open_engine_vault(tmp_path).close()  # control: on a table of somebody's own
+    spoiled(open_engine_vault, tmp_path, evil)
+    with pytest.raises(CannotStart, match="its schema is not the one"):
+        open_engine_vault(tmp_path)
+
+
 def test_control_a_database_that_is_ours_opens_again(
     open_engine_vault: Open, tmp_path: Path
 ) -> None:

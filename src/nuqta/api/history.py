@@ -225,7 +225,8 @@ async def adjust(request: Request) -> Outcome:
         (answer,) = post(tx, [command], engine.clock.now())
         if answer.refusal is not None:
             return answer.refusal
-        line = adjustment(tx, answer.receipt, command.reason)
+        # Of one who was erased the receipt is answered again, but nothing is kept of the words.
+        line = adjustment(tx, answer.receipt, command.reason if is_known else None)
         told = request.told("object", _NAME, _ADJUSTED)
         return Adjusted("object", _adjusted(request, line), told)
 

@@ -28,8 +28,10 @@ from nuqta.cli.frame import (
 if TYPE_CHECKING:
     from nuqta.engine.engine import Engine
     from nuqta.engine.stores import Store
+    from nuqta.ledger.commands import Adjust, Answer
     from nuqta.ledger.history import Balance
     from nuqta.ledger.instants import Instant
+    from nuqta.storage.sqlite import Transaction
 
 app = commands("Adding, deducting and looking at points.", "points")
 
@@ -94,7 +96,9 @@ def adjust(
             points=sign * count,
             expires_at=ends,
         )
-        (answer,) = engine.door.post_all([wish])
+        answer = engine.door.write_now(
+            "adjust points", lambda tx: book(tx, found, customer, wish, engine.clock.now())
+        )
         settled(answer.refusal or answer)
         balance = _balance_at(
             engine, found, shopper.customer_id, answer.receipt.version, answer.is_replay
@@ -110,6 +114,19 @@ def adjust(
             msgspec.structs.asdict(balance),
         ],
     )
+
+
+def book(
+    tx: "Transaction", store: "Store", customer: str, wish: "Adjust", now: "Instant"
+) -> "Answer":
+    """Post an adjustment, in the transaction in which its customer is known: since the customer was
+    looked up, somebody may have erased the person, whom its reason would tell of again. Refused
+    then."""
+    from nuqta.engine.door import post
+
+    find_customer(tx, store, customer)
+    (answer,) = post(tx, [wish], now)
+    return answer
 
 
 @command(app, "show")

@@ -21,7 +21,7 @@ import apsw
 import msgspec
 
 from nuqta.storage.faults import CannotStart, Damaged, Full, StorageFault
-from nuqta.storage.gates import check_pages
+from nuqta.storage.gates import check_name, check_pages
 from nuqta.storage.migrate import APPLICATION_ID, steps
 from nuqta.storage.statements import Statement, statement
 
@@ -69,7 +69,8 @@ def copy(
     A source that `is_still` is one that nobody works on, and may lie in a folder that is not ours.
     Raises Stopped where it may not go on, CannotStart, Full, Damaged and StorageFault.
     """
-    size = sum(path.stat().st_size for path in (source, log_of(source)) if path.exists())
+    log = log_of(source.resolve())
+    size = sum(path.stat().st_size for path in (source, log) if path.exists())
     if shutil.disk_usage(target.parent).free < size:
         raise Full(f"there is no room for a copy in {target.parent}: it takes {size} bytes", "copy")
     os.close(os.open(target, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
@@ -107,9 +108,12 @@ def _copy_pages(books: apsw.Connection, target: Path, may_go_on: Callable[[], bo
 @contextmanager
 def _reading(path: Path, *, is_still: bool) -> Iterator[apsw.Connection]:
     """A connection that reads the database; one that `is_still`, and has no log, as it lies: SQLite
-    would put a log beside any other. Raises CannotStart where it cannot be opened."""
+    would put a log beside any other. The log of a symbolic link lies beside the file itself. Raises
+    CannotStart where it cannot be opened."""
     flags, name = apsw.SQLITE_OPEN_READONLY, str(path)
-    if is_still and not log_of(path).exists():
+    if not is_still:
+        check_name(path)
+    if is_still and not log_of(path.resolve()).exists():
         flags |= apsw.SQLITE_OPEN_URI
         name = f"file:{quote(str(path.absolute()))}?immutable=1"
     try:
@@ -200,6 +204,21 @@ def nobody_has(path: Path) -> Iterator[None]:
             raise CannotStart(
                 f"another process has {path} open: stop the server and the worker first"
             ) from error
+        yield
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Nobody else restores anything in the folder while the block runs. Raises CannotStart where
+    somebody does."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise CannotStart(f"something is being restored in {folder}: wait for it") from error
         yield
     finally:
         os.close(handle)

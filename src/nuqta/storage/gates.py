@@ -22,6 +22,17 @@ def was_left_open(path: Path) -> bool:
     return log.exists() and log.stat().st_size > 0
 
 
+def check_name(path: Path) -> None:
+    """That the file has one name: under each SQLite keeps a log of its own, and what is committed
+    under one is lost under the other. Raises CannotStart."""
+    names = path.stat().st_nlink if path.exists() else 1
+    if names > 1:
+        raise CannotStart(
+            f"{path} has {names} names (hard links), and each would have a log of its own: remove"
+            f" all but one, find -samefile {path} shows them"
+        )
+
+
 def check_file(path: Path) -> None:
     """SQLite's quick check, on its own connection. Raises CannotStart where it finds damage."""
     connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)

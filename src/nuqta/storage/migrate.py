@@ -17,7 +17,7 @@ from nuqta.storage.faults import CannotStart
 APPLICATION_ID: Final = 0x6E757174
 """`nuqt`: marks a file as nuqta's, so that no other program's database is ever migrated."""
 _NAMED: Final = re.compile(r"CREATE (?:UNIQUE )?(?:TABLE|INDEX) (\w+)")
-_SEAL: Final = (
+_KEEP_CRC: Final = (
     "INSERT INTO meta (name, value) VALUES ('schema_crc', ?1)"
     " ON CONFLICT (name) DO UPDATE SET value = excluded.value"
 )
@@ -56,7 +56,7 @@ def migrate(connection: apsw.Connection, chain: list[tuple[int, str, str]] | Non
             connection.execute(sql)
             connection.pragma("application_id", APPLICATION_ID)
             connection.pragma("user_version", number)
-            connection.execute(_SEAL, (schema_crc(connection, chain),))
+            connection.execute(_KEEP_CRC, (schema_crc(connection, chain),))
             connection.execute("COMMIT")
             done += 1
         finally:
@@ -67,7 +67,7 @@ def migrate(connection: apsw.Connection, chain: list[tuple[int, str, str]] | Non
 
 def schema_crc(connection: apsw.Connection, chain: list[tuple[int, str, str]]) -> int:
     """A checksum of the tables and indexes that the steps name. Others may have tables here too."""
-    ours = {name for _, _, sql in chain for name in _NAMED.findall(sql)}
+    ours = _named(chain)
     # Read as bytes: a flipped bit may have made a text none.
     found = connection.execute(
         "SELECT CAST(name AS BLOB), CAST(type || tbl_name || sql AS BLOB) FROM sqlite_schema"
@@ -78,9 +78,21 @@ def schema_crc(connection: apsw.Connection, chain: list[tuple[int, str, str]]) -
 
 def is_whole(connection: apsw.Connection) -> bool:
     """Whether tables and indexes are what the last step made of them: a bit that flips in a
-    column's name passes SQLite's checks. A schema that an older program made is believed."""
+    column's name passes SQLite's checks. A schema that an older program made is believed; but no
+    step makes a trigger, and one on our tables would do what nobody decided."""
+    ours = {name.lower() for name in _named(steps())}
+    for (table,) in connection.execute(
+        "SELECT CAST(tbl_name AS BLOB) FROM sqlite_schema WHERE type = 'trigger'"
+    ):
+        if bytes(table).decode(errors="replace").lower() in ours:
+            return False
     kept = connection.execute("SELECT value FROM meta WHERE name = 'schema_crc'").fetchall()
     return kept in ([], [(schema_crc(connection, steps()),)])
+
+
+def _named(chain: list[tuple[int, str, str]]) -> set[str]:
+    """The tables and indexes that the steps name."""
+    return {name for _, _, sql in chain for name in _NAMED.findall(sql)}
 
 
 def _version(connection: apsw.Connection, newest: int) -> int:

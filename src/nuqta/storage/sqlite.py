@@ -20,7 +20,7 @@ import apsw
 
 from nuqta.seen.logs import last_words
 from nuqta.storage.faults import Busy, CannotStart, Damaged, Full, StorageFault, Unknown
-from nuqta.storage.gates import check_engine
+from nuqta.storage.gates import check_engine, check_name
 from nuqta.storage.migrate import migrate
 from nuqta.storage.statements import Statement
 from nuqta.storage.unsynced import leave_mark, write_again
@@ -300,6 +300,7 @@ def open_vault(path: Path, *, lock_seconds: int = 10) -> Vault:
     """
     if path.is_dir() or not path.parent.is_dir():
         raise CannotStart(f"{path} cannot be a database: give the path of a file in a folder")
+    check_name(path)
     try:
         vault = Vault(path, lock_seconds)
     except (apsw.NotADBError, apsw.CorruptError) as error:

@@ -19,6 +19,7 @@ from nuqta.seen.spans import Attributes, Spans
 
 _LENGTH_MAX: Final = 200
 _PLAIN: Final = re.compile(r"[A-Za-z][A-Za-z._-]{0,39}[0-9]{0,2}")
+_STORE: Final = re.compile(r"[0-9]{1,19}|[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 _log: Final = logging.getLogger("nuqta.requests")
 DONE: Final = "done"
 REFUSED: Final = "refused"
@@ -146,7 +147,9 @@ def attributes(seen: Seen, status: int) -> Attributes:
 
 
 def _more(seen: Seen) -> dict[str, Any]:
-    store = _safe(seen.store) if isinstance(seen.store, str) else seen.store
+    store = seen.store
+    if isinstance(store, str) and store and not _STORE.fullmatch(store):
+        store = "…"  # what a caller wrote there may be anything, an address or a colour too
     return {
         "code": seen.code, "fault": seen.fault, "store": store, "partner": seen.partner,
         "customer": seen.customer,

@@ -43,6 +43,7 @@ _SLICE: Final = 4_096
 """Bytes that are parsed in one turn of the loop: some dozen requests."""
 _NO_LINGERING: Final = pack("ii", 1, 0)
 _CLOSE: Final = (b"connection", b"close")
+_ALIVE: Final = "/healthz"
 _OF_A_BODY: Final = frozenset({b"content-length", b"transfer-encoding", b"expect", b"upgrade"})
 
 
@@ -338,7 +339,7 @@ class Protocol(HttpToolsProtocol):
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._under_way = cycle
         chosen: Any = _unavailable
-        if len(self._in_flight) < self.in_flight_max:
+        if len(self._in_flight) < self.in_flight_max or _asks_if_alive(cycle.scope):
             self._in_flight.add(cycle)
             chosen = self._counted(cycle, app)
         super()._start_asgi_task(cycle, chosen)
@@ -449,6 +450,14 @@ class Protocol(HttpToolsProtocol):
             one.message_event.set()
             self.flow.resume_writing()
         self.transport.close()
+
+
+def _asks_if_alive(scope: Any) -> bool:
+    """Whether it is asked if the server lives, without a body that might never come. Who is told
+    no starts the server anew: a few who send slowly must not bring that about."""
+    if scope["path"] != _ALIVE:
+        return False
+    return _OF_A_BODY.isdisjoint(name for name, _ in scope["headers"])
 
 
 async def _unavailable(

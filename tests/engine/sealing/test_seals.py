@@ -1,6 +1,7 @@
 """Seals and heads: what they cover, the file outside, and older books that are refused."""
 
 import shutil
+import threading
 from pathlib import Path
 
 import pytest
@@ -83,6 +84,27 @@ def test_an_audit_may_ask_for_the_key(world: World) -> None:
     assert audit(world.engine, in_full=True, key=world.engine.sealer.public_key).ok
     report = audit(world.engine, in_full=True, key=bytes(32))
     assert "is signed by another key" in report.violations[0]
+
+
+def test_an_audit_beside_a_sealer_finds_nothing_wrong(world: World) -> None:
+    """What is sealed while the audit walks over its snapshot is in the file, and not in that."""
+    from nuqta.engine.reading.audit import audit
+
+    is_over = threading.Event()
+
+    def seal() -> None:
+        while not is_over.is_set():
+            world.adjust(world.aisha, 1)
+            world.engine.sealer.all()
+
+    sealing = threading.Thread(target=seal)
+    sealing.start()
+    try:
+        found = [audit(world.engine, in_full=True).violations for _ in range(40)]
+    finally:
+        is_over.set()
+        sealing.join()
+    assert found == [[]] * 40
 
 
 # -- the bytes themselves ----------------------------------------------------------------------

@@ -21,6 +21,7 @@ import importlib.machinery
 import importlib.util
 import os
 import random
+import signal
 import sys
 import tempfile
 from collections import Counter
@@ -260,6 +261,7 @@ def main(arguments: Sequence[str]) -> int:
     folder, count, seed, *also = arguments
     os.nice(10)
     os.chdir(ROOT)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # its children end with it
     found = hunt(Path(folder), int(count), int(seed), also)
     print(  # noqa: T201 - the answer of a command
         f"seed {seed}: {found.judged} judged, {found.killed} killed, {found.equal} equal,"

@@ -55,34 +55,34 @@ def restore(
     """
     if not source.is_file():
         raise CannotStart(f"there is no copy at {source.absolute()}")
+    if source.is_symlink():
+        source = source.resolve()  # its log, digest and keys lie beside the file itself
     if not target.parent.is_dir() or target.is_dir():
         raise CannotStart(f"{target} cannot be a database: give the path of a file in a folder")
     if target.exists() and os.path.samefile(source, target):
         raise CannotStart(f"{source} is the database itself, and no copy of it")
-    is_there = target.exists() and target.stat().st_size > 0
-    if is_there and not replace:
-        raise CannotStart(f"there are books at {target}: --replace moves them aside")
-    work = _Work(source, target, target.with_name(f".{target.name}.restoring"), settings, now)
     try:
-        copies.discard(work.part)
-        if not target.exists():
-            return _restored(work, accept_older)
-        with copies.nobody_has(target):
-            return _restored(work, accept_older)
+        with copies.alone_in(target.parent):
+            is_there = target.exists()
+            if is_there and target.stat().st_size > 0 and not replace:
+                raise CannotStart(f"there are books at {target}: --replace moves them aside")
+            part = target.with_name(f".{target.name}.restoring")
+            work = _Work(source, target, part, settings, now, is_there)
+            return _proved(work, accept_older)
     except OSError as error:
         raise StorageFault(f"{target} could not be restored: {error.strerror}") from error
-    finally:
-        copies.discard(work.part)
 
 
 class _Work(msgspec.Struct, frozen=True):
-    """What is restored from where to where; `part` is where it is proved."""
+    """What is restored from where to where; `part` is where it is proved, `is_there` whether a file
+    had the name."""
 
     source: Path
     target: Path
     part: Path
     settings: Settings
     now: Instant
+    is_there: bool
 
     def open(self, path: Path) -> Engine:
         """The books at a path, whatever their heads."""
@@ -95,6 +95,17 @@ class _Work(msgspec.Struct, frozen=True):
     def heads(self) -> Path:
         """Where the heads of the target are kept."""
         return heads_file(self.settings.heads_file, self.target)
+
+
+def _proved(work: _Work, accept_older: bool) -> Restored:
+    try:
+        copies.discard(work.part)
+        if not work.is_there:
+            return _restored(work, accept_older)
+        with copies.nobody_has(work.target):
+            return _restored(work, accept_older)
+    finally:
+        copies.discard(work.part)
 
 
 def _restored(work: _Work, accept_older: bool) -> Restored:
@@ -122,7 +133,7 @@ def _restored(work: _Work, accept_older: bool) -> Restored:
 def _copy(source: Path, part: Path) -> None:
     """Copy the copy, where it is whole."""
     digest = digest_file(source)
-    if digest.is_file() and digest.read_text().split()[:1] != [digest_of(source)]:
+    if digest.is_file() and digest.read_bytes().split()[:1] != [digest_of(source).encode()]:
         raise CannotStart(f"{source} is damaged: its digest is not the one in {digest}")
     copies.copy(source, part, is_still=True)
     try:
@@ -137,6 +148,8 @@ def _put(work: _Work) -> Path | None:
     target = work.target
     aside = target.with_name(f"{target.name}.before-{stamp(work.now)}")
     was_there = target.exists()
+    if was_there and not work.is_there:
+        raise CannotStart(f"a database was made at {target} meanwhile")
     if was_there or copies.log_of(target).exists():
         copies.move_aside(target, aside)
     os.rename(work.part, target)

@@ -7,7 +7,7 @@ full, it keeps the digests of one shard at a time.
 import msgspec
 
 from nuqta.engine.engine import Engine, database_path
-from nuqta.engine.sealing.heads import heads_file, read_heads, strangers
+from nuqta.engine.sealing.heads import Line, heads_file, read_heads, strangers
 from nuqta.engine.stores import every
 from nuqta.ledger.account import BUCKETS
 from nuqta.ledger.invariants import violations
@@ -55,6 +55,8 @@ def audit(
         first, until = store_id * BUCKETS, (store_id + 1) * BUCKETS
     accounts = transfers = 0
     found: list[str] = []
+    # Before the snapshot: what is sealed while it is walked over is told to the file, too.
+    known = _told(engine) if in_full else {}
     with engine.vault.snapshot() as tx:
         for row in tx.walk(_ACCOUNTS, dkey_from=first, dkey_until=until):
             accounts += 1
@@ -67,19 +69,26 @@ def audit(
         if not in_full:
             return Report(not found, accounts, transfers, found)
         chosen = [store.store_id for store, _ in every(tx) if store_id in (None, store.store_id)]
-        proof = _proof(engine, tx, chosen, key, found)
+        proof = _proof(tx, chosen, known, key, found)
     return Report(not found, accounts, transfers, found[:most], *proof)
 
 
+def _told(engine: Engine) -> dict[int, Line]:
+    settings = engine.settings
+    return read_heads(heads_file(settings.heads_file, database_path(settings.db)))
+
+
 def _proof(
-    engine: Engine, tx: Transaction, stores: list[int], key: bytes | None, found: list[str]
+    tx: Transaction,
+    stores: list[int],
+    known: dict[int, Line],
+    key: bytes | None,
+    found: list[str],
 ) -> tuple[int, int, dict[str, str], list[int]]:
     """What the seals of these stores cover, their roots, and those of which the file of heads knows
     nothing; what differs goes to `found`."""
     from nuqta.engine.sealing.proof import Proof, prove
 
-    path = heads_file(engine.settings.heads_file, database_path(engine.settings.db))
-    known = {store: line for store, line in read_heads(path).items() if store in stores}
     sealed = unsealed = 0
     roots: dict[str, str] = {}
     for store_id in stores:
@@ -88,7 +97,7 @@ def _proof(
         sealed += proof.sealed
         unsealed += proof.unsealed
         roots[str(store_id)] = proof.root
-    found.extend(strangers(tx, known))
+    found.extend(strangers(tx, {one: line for one, line in known.items() if one in stores}))
     unknown = [store_id for store_id in stores if roots[str(store_id)] and store_id not in known]
     return sealed, unsealed, roots, unknown
 

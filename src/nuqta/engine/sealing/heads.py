@@ -6,10 +6,12 @@ A line is written after its head's commit, so the file is never ahead of the boo
 it is behind, the next sealing brings it up to date.
 """
 
+import fcntl
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 
@@ -26,14 +28,17 @@ _MOST_BYTES: Final = 2**20
 """A longer file is written anew with the last line of each store; the database has them all."""
 
 
+_Number = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+
+
 class Line(msgspec.Struct, frozen=True, omit_defaults=True):
     """One line: a head, its bytes in hex. `accepted_at` is set where a person said that books
     which do not know the heads before it are meant."""
 
-    store: int
-    head: int
+    store: _Number
+    head: _Number
     root: str
-    lines: int
+    lines: _Number
     sealed_at: str
     public_key: str = ""
     signature: str = ""
@@ -74,21 +79,80 @@ def read_heads(path: Path) -> dict[int, Line]:
     return found
 
 
+def tell(path: Path, heads: Iterable[Head]) -> dict[int, Line]:
+    """Add a line for each head that the file does not know yet; its last line of each store then.
+
+    Of two processes that seal, the one that committed first may write last: the file never goes
+    back to an earlier head for it. Raises StorageFault, and CannotStart for a file of others.
+    """
+    known = read_heads(path)
+    if not behind(known, heads):
+        return known
+    with _alone(path) as handle:
+        known = read_heads(path)
+        lines = [line_of(head) for head in behind(known, heads)]
+        _add(handle, path, lines)
+    return known | {line.store: line for line in lines}
+
+
+def behind(known: dict[int, Line], heads: Iterable[Head]) -> list[Head]:
+    """Those of the heads that the file does not know yet."""
+    return [
+        head
+        for head in heads
+        if head.store_id not in known or known[head.store_id].head < head.number
+    ]
+
+
 def append(path: Path, lines: Iterable[Line]) -> None:
     """Add the lines, on disk before it returns. Raises StorageFault."""
-    text = b"".join([msgspec.json.encode(line) + b"\n" for line in lines])
+    with _alone(path) as handle:
+        _add(handle, path, lines)
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[int]:
+    """The file, made where there is none, while no other process adds to it. Raises StorageFault,
+    also for what the disk refuses in the block."""
     try:
-        if path.exists() and path.stat().st_size > _MOST_BYTES:
-            _shorten(path)
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
-        try:
-            _cut_unfinished(handle)
-            os.write(handle, text)
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+        while True:
+            handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX)
+                if _is_still(handle, path):
+                    yield handle
+                    return
+            finally:
+                os.close(handle)
     except OSError as error:
         raise StorageFault(f"{path}: {error.strerror}", "write the heads") from error
+
+
+def _is_still(handle: int, path: Path) -> bool:
+    """Whether the path names the open file, and no other that took its place meanwhile."""
+    with suppress(FileNotFoundError):
+        return os.path.samestat(os.fstat(handle), path.stat())
+    return False
+
+
+def _add(handle: int, path: Path, lines: Iterable[Line]) -> None:
+    _cut_unfinished(handle)
+    text = _as_text(lines)
+    if os.fstat(handle).st_size > _MOST_BYTES:
+        _write_anew(path, _as_text(read_heads(path).values()) + text)
+    else:
+        _write(handle, text)
+
+
+def _as_text(lines: Iterable[Line]) -> bytes:
+    return b"".join([msgspec.json.encode(line) + b"\n" for line in lines])
+
+
+def _write(handle: int, text: bytes) -> None:
+    """All of it, on disk: a write may take a part, and say so."""
+    while text:
+        text = text[os.write(handle, text) :]
+    os.fsync(handle)
 
 
 def _cut_unfinished(handle: int) -> None:
@@ -98,14 +162,12 @@ def _cut_unfinished(handle: int) -> None:
         os.ftruncate(handle, os.pread(handle, size, 0).rfind(b"\n") + 1)
 
 
-def _shorten(path: Path) -> None:
-    """The file anew, with the last line of each store."""
-    kept = b"".join([msgspec.json.encode(line) + b"\n" for line in read_heads(path).values()])
+def _write_anew(path: Path, text: bytes) -> None:
+    """The file anew, with the last line of each store and what is new."""
     beside = path.with_name(path.name + ".new")
     handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     try:
-        os.write(handle, kept)
-        os.fsync(handle)
+        _write(handle, text)
     finally:
         os.close(handle)
     beside.replace(path)

@@ -17,7 +17,15 @@ import msgspec
 from nuqta.engine.engine import Engine, database_path
 from nuqta.engine.sealing import chain
 from nuqta.engine.sealing.chain import Head, Seal
-from nuqta.engine.sealing.heads import Line, append, has_heads, heads_file, line_of, read_heads
+from nuqta.engine.sealing.heads import (
+    Line,
+    behind,
+    has_heads,
+    heads_file,
+    read_heads,
+    strangers,
+    tell,
+)
 from nuqta.engine.sealing.keys import Signer, make_seal_key, read_signer
 from nuqta.ledger.account import BUCKETS, store_of
 from nuqta.ledger.instants import Instant
@@ -72,10 +80,15 @@ class Sealer:
     def step(self) -> Sealed:
         """Seal one batch, and write its heads outside the database. Raises StorageFault."""
         engine, now = self._engine, self._engine.clock.now()
+        is_first = self._told is None
+        known = read_heads(self.file) if self._told is None else self._told
         sealed = engine.door.write_now(
-            "seal", lambda tx: seal(tx, self._signer, now), whatever_the_clock=True
+            "seal", lambda tx: seal(tx, self._signer, now, known), whatever_the_clock=True
         )
-        self._tell(sealed.heads)
+        # The first time, whatever the file lacks.
+        heads = engine.vault.reader().all(_LAST_HEADS, Head) if is_first else sealed.heads
+        self._told = None  # where the writing fails, the file is read again
+        self._told = tell(self.file, heads) if behind(known, heads) else known
         return sealed
 
     def all(self) -> Sealed:
@@ -87,23 +100,6 @@ class Sealer:
             lines += done.lines
             heads.update((head.store_id, head) for head in done.heads)
         return Sealed(accounts, lines, list(heads.values()))
-
-    def _tell(self, heads: Iterable[Head]) -> None:
-        """Bring the file up to date: with these heads; the first time, with whatever it lacks."""
-        if self._told is None:
-            self._told = read_heads(self.file)
-            heads = self._engine.vault.reader().all(_LAST_HEADS, Head)
-        behind = [
-            head
-            for head in heads
-            if head.store_id not in self._told or self._told[head.store_id].head < head.number
-        ]
-        if not behind:
-            return
-        told, self._told = self._told, None  # where the writing fails, the file is read again
-        append(self.file, map(line_of, behind))
-        told.update((head.store_id, line_of(head)) for head in behind)
-        self._told = told
 
 
 class _Wish(msgspec.Struct, frozen=True):
@@ -120,9 +116,10 @@ class _Wish(msgspec.Struct, frozen=True):
         return (self.dkey, self.customer_id)
 
 
-def seal(tx: Transaction, signer: Signer, now: Instant) -> Sealed:
-    """Seal one batch of accounts. Raises StorageFault."""
-    wishes = _wishes(tx)
+def seal(tx: Transaction, signer: Signer, now: Instant, known: dict[int, Line]) -> Sealed:
+    """Seal one batch of accounts of stores whose seals come to their last head, and to the one that
+    is `known` outside: else a new head would sign whatever stands there. Raises StorageFault."""
+    wishes = _wishes(tx, known)
     lines = _by_account(
         tx.each(_TRANSFERS, [(one.dkey, one.customer_id, one.after, one.until) for one in wishes])
     )
@@ -152,16 +149,37 @@ def seal(tx: Transaction, signer: Signer, now: Instant) -> Sealed:
     return Sealed(len(done), by_store.total(), heads)
 
 
-def _wishes(tx: Transaction) -> list[_Wish]:
+def _wishes(tx: Transaction, known: dict[int, Line]) -> list[_Wish]:
     """The first accounts that wait, as many as one transaction should seal."""
-    found, room = [], _LINES
-    for dkey, customer_id, version, sealed in tx.rows(_UNSEALED, limit=_ACCOUNTS):
-        until = min(version, sealed + min(_PART, room))
-        found.append(_Wish(dkey, customer_id, sealed, until, version))
-        room -= until - sealed
-        if room <= 0:
+    found: list[_Wish] = []
+    room, first = _LINES, 0
+    while rows := tx.rows(_UNSEALED, dkey_from=first, limit=_ACCOUNTS):
+        for store_id, of_store in groupby(rows, lambda row: store_of(row[0])):
+            if doubt := _doubt(tx, store_id, known):
+                _log.error("not sealed: %s", doubt)  # it waits for a person; others need not
+                continue
+            for dkey, customer_id, version, sealed in of_store:
+                if room <= 0:
+                    return found
+                until = min(version, sealed + min(_PART, room))
+                found.append(_Wish(dkey, customer_id, sealed, until, version))
+                room -= until - sealed
+        if found:
             break
+        first = (store_of(rows[-1][0]) + 1) * BUCKETS
     return found
+
+
+def _doubt(tx: Transaction, store_id: int, known: dict[int, Line]) -> str:
+    """What was changed of a store's seals since its last head was signed, as a sentence; "" where
+    they are as they were left."""
+    last, ends = tx.one(_LAST_HEAD, Head, store_id=store_id), leaves(tx, store_id)
+    if last is None and ends:
+        return f"the shards of store {store_id} are sealed, and it has no head"
+    if last is not None and chain.root(ends) != last.root:
+        return f"the shards of store {store_id} do not come to its head {last.number}"
+    told = known.get(store_id)
+    return "; ".join(strangers(tx, {store_id: told})) if told is not None else ""
 
 
 def _by_account(rows: Iterable[tuple[Any, ...]]) -> dict[AccountKey, list[tuple[Any, ...]]]:

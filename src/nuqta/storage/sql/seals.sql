@@ -1,7 +1,7 @@
 -- name: unsealed
 -- store-wide: the sealer looks for what was booked anywhere since; it then seals shard by shard.
 SELECT dkey, customer_id, version, sealed FROM accounts
-WHERE is_sealed = 0 ORDER BY dkey, customer_id LIMIT :limit;
+WHERE is_sealed = 0 AND dkey >= :dkey_from ORDER BY dkey, customer_id LIMIT :limit;
 
 -- name: transfers_between
 -- The transfers of an account after one version and up to another.
