@@ -163,9 +163,9 @@ class Worker:
         try:
             has_more = await asyncio.to_thread(step, self.engine)
         except StorageFault as fault:
-            _log.error("%s: %s", step.__name__, fault)
+            _log.error("%s: %s", step.__name__.lstrip("_"), fault)
         except Exception:
-            _log.exception("%s failed", step.__name__)
+            _log.exception("%s failed", step.__name__.lstrip("_"))
         else:
             return (0.0 if has_more else rest_s), has_more
         return self._pause_s * _AFTER_FAULT, False

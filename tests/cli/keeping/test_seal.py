@@ -30,6 +30,13 @@ def test_the_books_are_sealed_and_proved(shop: Terminal) -> None:
     after = shop.value("audit", "--full")
     assert (after["sealed"], after["unsealed"]) == (1, 0)
     assert after["roots"] == {shop.store: head["root"]}
+    assert after["unknown_to_file"] == []
+    heads = Path(f"{shop.db}.heads")
+    heads.rename(heads.with_name("elsewhere"))
+    lost = shop.value("audit", "--full")
+    assert (lost["ok"], lost["unknown_to_file"]) == (True, [int(shop.store)])
+    assert "knows nothing of store" in shop.run("audit", "--full").out
+    heads.with_name("elsewhere").rename(heads)
     assert "roots" not in shop.value("audit")
     assert head["root"] in shop.run("audit", "--full").out
     assert shop.run("seal", "now").out == "Everything was sealed already.\n"

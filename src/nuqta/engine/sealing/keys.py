@@ -69,6 +69,6 @@ def read_signer(given: str, database: Path) -> Signer:
         return Signer(path.read_text().strip(), str(path))
     except OSError as error:
         raise CannotStart(
-            f"the key that signs, {path}, cannot be read: put it back, set NUQTA_SEAL_KEY, or make"
-            " a new one with `nuqta init`"
+            f"the key that signs, {path}, cannot be read: put it back, or set"
+            " NUQTA_SEAL_KEY; `nuqta init --new-key` makes a new one"
         ) from error
