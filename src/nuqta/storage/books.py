@@ -146,21 +146,31 @@ def _check_order(facts: Facts, command: Order) -> None:
         if line.order_key == command.order_key
     }
     lots = {lot.lot: lot for lot in facts.lots.get(key, ())}
-    holds = {NO_HOLD, *(hold.hold for hold in facts.holds.get(key, ()))}
+    holds = {hold.hold: hold for hold in facts.holds.get(key, ())}
     own = {lot.lot for lot in lots.values() if lot.order_key == command.order_key}
-    told = {line.lot for line in lines.values()}
+    used = {one.hold: one.captured for one in holds.values() if one.order_key == command.order_key}
+    captured = dict.fromkeys(used, 0)
+    for line in lines.values():
+        if line.move == "capture":
+            captured[line.hold] = captured.get(line.hold, 0) + line.points
     if not (
-        own <= told <= {NO_LOT, *lots}
-        and all(line.hold in holds for line in lines.values())
-        and all(
-            type(line.version) is int
-            and (line.source, line.target) in MOVES.get(line.move, ())
-            and (line.undoes == 0 or (line.undoes in lines and line.undoes < line.version))
-            for line in lines.values()
-        )
+        captured == used
+        and own <= {line.lot for line in lines.values()} <= {NO_LOT, *lots}
+        and all(line.lot in own for line in lines.values() if line.move == "earn")
+        and all(line.hold in used for line in lines.values() if line.hold != NO_HOLD)
+        and all(_is_sound(line, lines) for line in lines.values())
     ):
         where = f"account {key[0]}/{key[1]}"
         raise Damaged(f"{where} does not agree with the transfers of {command.order_key}")
+
+
+def _is_sound(line: Transfer, lines: dict[int, Transfer]) -> bool:
+    """Whether the line is a move of the books, and undoes nothing but an earlier one."""
+    return (
+        type(line.version) is int
+        and (line.source, line.target) in MOVES.get(line.move, ())
+        and (line.undoes == 0 or (line.undoes in lines and line.undoes < line.version))
+    )
 
 
 def record(tx: Transaction, outcome: Outcome) -> None:
