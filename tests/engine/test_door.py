@@ -362,6 +362,21 @@ def test_nothing_is_booked_under_a_clock_that_jumped(world: World) -> None:
     assert world.spend(world.aisha, 1).refusal is None
 
 
+def test_a_clock_that_was_right_as_it_was_accepted_may_not_jump_later(world: World) -> None:
+    """Accepted, and again, for the sake of another server, or by somebody's script."""
+    world.adjust(world.aisha, 10)
+    with open_engine(world.engine.settings, world.time.clock(), past_gates=True) as person:
+        for _ in range(3):
+            person.door.write_now("accept", lambda tx: accept_clock(tx, world.time.wall))
+    world.time.forward(seconds=1)
+    world.engine.door.look_at_clock()  # as every server does, each second
+    world.time.jump(400 * 86_400)
+    for _ in range(2):
+        with pytest.raises(ClockMoved):
+            world.spend(world.aisha, 1)
+    world.time.jump(-400 * 86_400)
+
+
 def test_control_a_clock_within_its_limits_is_believed(world: World) -> None:
     world.adjust(world.aisha, 10)
     world.time.jump(300)

@@ -78,10 +78,11 @@ def test_a_copy_never_takes_the_place_of_a_file(world: World, folder: Path) -> N
     assert (folder / "mine").read_text() == "mine"
 
 
-@pytest.mark.parametrize("where", ["no/folder/at.db", "no/folder"])
+@pytest.mark.parametrize("where", ["no/folder/at.db", "no/folder", "none"])
 def test_there_must_be_a_place_for_it(world: World, folder: Path, where: str) -> None:
     with pytest.raises(CannotStart, match="no folder"):
         back_up(world.engine.vault.path, folder / where, world.time.wall)
+    assert list(folder.iterdir()) == [], "a folder that is not there yet is no file's name"
 
 
 def test_there_must_be_something_to_copy(folder: Path) -> None:

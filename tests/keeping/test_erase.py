@@ -438,6 +438,8 @@ def test_a_copy_of_everything_has_all_of_it_and_no_secret(house: House) -> None:
     assert len(document["orders"][0]["told"]) == 1
     assert len(document["orders_refused"]) == 4
     assert len(document["sessions"]) == 2
+    ends = {str(one[name]) for one in document["sessions"] for name in one if "_at" in name}
+    assert all(end.endswith("Z") for end in ends), "instants are texts"
     assert [one["ending"] for one in document["holds"]] == [""]
     assert {one["kind"] for one in document["events"]} >= {"points.adjusted", "points.held"}
     assert life.token.rsplit("_", 1)[1] not in answer.body.decode()

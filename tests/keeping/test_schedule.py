@@ -75,7 +75,7 @@ def test_a_folder_that_is_gone_is_a_fault(copied: World, folder: Path) -> None:
 def test_whoever_works_makes_them_and_goes_on_where_it_cannot(copied: World, folder: Path) -> None:
     folder.rmdir()
     with logging_all() as log, working(copied.engine):
-        log.wait_for("back_up: .*cannot be read")
+        log.wait_for(r"\bback_up: .*cannot be read")
         folder.mkdir()
         copied.earn(copied.aisha, 10, mature_days=1)
         copied.time.forward(days=1)

@@ -1,6 +1,7 @@
 """/metrics: who may read it, and that each figure is what has happened, whoever was asked."""
 
 import contextlib
+import math
 import os
 import re
 import signal
@@ -207,10 +208,16 @@ def test_how_old_the_last_copy_is(tmp_path: Path) -> None:
     copies.mkdir()
     with open_house(tmp_path, backup_folder=str(copies)) as house:
         world = house.world
-        assert scrape(house).values("nuqta_backup_age_seconds") == []
+        assert scrape(house)("nuqta_backup_age_seconds") == math.inf, "none yet wakes somebody"
+        copies.rmdir()
+        assert scrape(house)("nuqta_backup_age_seconds") == math.inf, "nor is there a folder"
+        copies.mkdir()
         assert back_up_when_due(world.engine)
         world.time.forward(hours=30)
         assert round(scrape(house)("nuqta_backup_age_seconds")) == 30 * 3_600
+    (tmp_path / "other").mkdir()
+    with open_house(tmp_path / "other") as house:
+        assert scrape(house).values("nuqta_backup_age_seconds") == [], "no copies are made here"
 
 
 def uses_index(world: World, asked: Statement) -> bool:

@@ -1,12 +1,13 @@
 """Transactions: whole or not at all, one writer at a time, a bounded wait, readers untouched."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import apsw
 import pytest
 
-from nuqta.storage.faults import Busy
+from nuqta.storage.faults import Busy, CannotStart
 from nuqta.storage.sqlite import Transaction, Vault
 from nuqta.storage.statements import statement
 from tests.storage.conftest import Open
@@ -132,3 +133,15 @@ def test_what_the_file_promises(vault: Vault) -> None:
 def _promises(tx: Transaction) -> None:
     for pragma, value in (("journal_mode", "wal"), ("synchronous", 2), ("foreign_keys", 1)):
         assert tx.rows_of(f"PRAGMA {pragma}", ()) == [(value,)]
+
+
+def test_a_file_that_may_not_be_written_is_not_opened(
+    open_engine_vault: Open, tmp_path: Path
+) -> None:
+    open_engine_vault(tmp_path).close()
+    (file,) = tmp_path.glob("*.db")
+    file.chmod(0o400)
+    if os.geteuid() == 0:  # root may write every file
+        return
+    with pytest.raises(CannotStart, match="cannot be written"):
+        open_engine_vault(tmp_path)

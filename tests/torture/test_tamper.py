@@ -308,12 +308,18 @@ HANDS: Final[dict[str, Hand]] = {
         f"a seal's {column}": changed("seals", column, **_SEAL)
         for column in Seal.__struct_fields__[2:]
     },
-    "a seal removed": removed("seals", **_SEAL),
+    "a seal removed": removed(
+        "seals", where="number < (SELECT max(number) FROM seals n WHERE n.dkey = seals.dkey)",
+        **_SEAL,
+    ),
     **{
         f"a head's {column}": changed("heads", column, **_HEAD)
         for column in Head.__struct_fields__[2:]
     },
-    "a head removed": removed("heads", **_HEAD),
+    "a head removed": removed(
+        "heads", where="number < (SELECT max(number) FROM heads n WHERE n.store_id ="
+        " heads.store_id)", **_HEAD,
+    ),
     "the end forgotten": forgotten,
     "a line changed and sealed anew": resealed,
     "signed anew by another key": signed_by_another,

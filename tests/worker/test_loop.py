@@ -12,7 +12,6 @@ from nuqta.engine.clock import ClockMoved
 from nuqta.engine.engine import Engine, open_engine
 from nuqta.engine.reading.audit import audit
 from nuqta.ledger.instants import DAY_US, SECOND_US
-from nuqta.settings import Settings
 from nuqta.storage.sqlite import Transaction
 from nuqta.worker.expiring import remind
 from nuqta.worker.loop import Lease, Worker, beside, settle_due
@@ -20,7 +19,7 @@ from nuqta.worker.sweep import settle
 from tests.http.server import PATIENCE_S, logging_all
 from tests.worker.receiver import Receiver
 from tests.worker.work import deliver, firsts, numbered, subscribe
-from tests.world import Time, World, open_world
+from tests.world import Time, World, open_world, settings_in
 
 
 @pytest.fixture
@@ -184,11 +183,15 @@ def test_a_clock_that_jumped_stops_the_sweeper_and_not_the_rest(
     quick.time.jump(-90 * 86_400)
 
 
-def test_work_beside_that_cannot_begin_is_a_line_in_the_log(tmp_path: Path) -> None:
-    settings = Settings({"NUQTA_DB": str(tmp_path / "none.db")})
+def test_work_beside_that_cannot_begin_says_so_and_begins_once_it_can(
+    tmp_path: Path, receiver: Receiver
+) -> None:
+    settings = settings_in(tmp_path, worker_pause_ms=10)
     with logging_all() as log, beside(settings) as start:
         start()
-        log.wait_for("the worker has ended: there is no database")
+        log.wait_for("the worker has ended, and begins again: there is no database")
+        with open_world(tmp_path) as world:
+            receiver.wait_until(lambda: holder(world) is not None)
     with beside(settings):
         pass  # never started
 

@@ -83,6 +83,7 @@ def serve(
     _check_what_was_left(path, settings.check_mebibytes)
     with open_engine(settings) as engine:  # every gate is tried before the port is taken
         _ = engine.keyring
+        engine.check_seal_key()
     key = key_file(path)
     if not settings.secret and key.stat().st_mode & 0o077:
         _log.warning("%s can be read by others: it should have mode 0600", key)

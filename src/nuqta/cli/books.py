@@ -39,7 +39,8 @@ def init(
         bool,
         typer.Option(
             "--new-key",
-            help="Make a new key where it was lost, which makes every token invalid.",
+            help="Make anew whichever key was lost: without the key file every token is invalid"
+            " then, without the seal key's a new one signs from now on.",
             show_default=False,
         ),
     ] = False,
@@ -65,6 +66,10 @@ def init(
     lines.append(shown)
     if key is not None:
         lines.append("Keep a copy of the key file: without it every token must be made anew.")
+    if seal_key is not None:
+        lines.append(
+            "Keep one of the seal key's file too, and what `nuqta seal key` shows, elsewhere."
+        )
     frame.answer(value, lines)
 
 
@@ -105,13 +110,17 @@ def audit(
     if report.roots is not None:
         counted |= {"sealed": report.sealed, "not sealed yet": report.unsealed}
         counted |= {f"root of {store}": root or "(none)" for store, root in report.roots.items()}
+    notes = [
+        f"The file of heads knows nothing of store {store}: an older copy could not be told."
+        for store in report.unknown_to_file or []
+    ]
     if frame.is_json:
         told = msgspec.to_builtins(report)
         write_json({name: value for name, value in told.items() if value is not None})
     elif report.ok:
-        show(["The books are in order.", counted])
+        show(["The books are in order.", counted, *notes])
     else:
-        show(["The books are NOT in order.", counted, *report.violations[:_SHOWN_MAX]])
+        show(["The books are NOT in order.", counted, *report.violations[:_SHOWN_MAX], *notes])
     if not report.ok:
         count = len(report.violations)
         words = "violation" if count == 1 else "violations"

@@ -23,7 +23,8 @@ def worker(frame: Frame) -> None:
 
     settings = frame.settings()
     warn_of_unknown_settings()
-    frame.open().close()  # a database that cannot be opened is a sentence here, not a log
+    with frame.open() as engine:  # what cannot be opened is a sentence here, not a log
+        engine.check_seal_key()
     logs.begin(settings.log_lines_waiting)
     ready = f"nuqta works on {settings.db}; Ctrl+C ends it"
     with told(ready, "nuqta has stopped") as on_ready, beside(settings) as start:

@@ -132,6 +132,7 @@ class Door:
         self._queue: SimpleQueue[_Job | None] = SimpleQueue()
         self._marked_at: Instant = 0
         self._accepted = _number(vault.reader(), "clock_accepted")
+        self._asked_at: Instant = clock.now()
         self._is_closed = False
         self._trouble = ""
         self._next_probe = 0.0
@@ -334,8 +335,14 @@ class Door:
         return jobs
 
     def _believe_clock(self) -> None:
-        """Raises ClockMoved until a person has accepted a clock that jumped."""
+        """Raises ClockMoved until a person has accepted a clock that jumped. What was accepted
+        while nothing had jumped is forgotten within a second: it is no word on a later jump."""
         if not self._clock.has_moved():
+            now = self._clock.now()
+            if abs(now - self._asked_at) >= SECOND_US:
+                self._asked_at = now
+                with contextlib.suppress(StorageFault):
+                    self._accepted = _number(self._vault.reader(), "clock_accepted")
             return
         accepted = _number(self._vault.reader(), "clock_accepted")
         if accepted <= self._accepted:

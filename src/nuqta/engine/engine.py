@@ -68,6 +68,11 @@ class Engine:
 
         return Sealer(self)
 
+    def check_seal_key(self) -> None:
+        """Whether there is a key to seal under, before anything is served. Raises CannotStart where
+        it is gone."""
+        _check_seal_key(self.settings, self.vault.path, self.vault)
+
     @cached_property
     def _readers(self) -> ThreadPoolExecutor:
         return ThreadPoolExecutor(_LONG_READS, "nuqta-reader")
@@ -124,23 +129,17 @@ def make(settings: Settings, *, new_key: bool = False) -> Path:
     another would end all tokens in silence, or let anybody sign: that is done only for `new_key`.
     Returns the database's path. Raises CannotStart.
     """
-    from nuqta.engine.sealing.keys import make_seal_key, read_signer, seal_key_file
+    from nuqta.engine.sealing.keys import make_seal_key, read_signer
 
     path = database_path(settings.db)
     _make_file(path)
     vault = _vault(settings, path)
     try:
         is_lost = not settings.secret and not key_file(path).exists() and _has_tokens(vault)
-        has_lost_seal = (
-            not settings.seal_key and not seal_key_file(path).exists() and has_heads(vault.reader())
-        )
+        if not new_key:
+            _check_seal_key(settings, path, vault)
     finally:
         vault.close()
-    if has_lost_seal and not new_key:
-        raise CannotStart(
-            f"the books are sealed under a key that is gone: put {seal_key_file(path)} back, or set"
-            " NUQTA_SEAL_KEY; `nuqta init --new-key` seals under a new one from now on"
-        )
     if is_lost and not new_key:
         raise CannotStart(
             f"there are tokens under a key that is gone: put {key_file(path)} back, or set"
@@ -167,6 +166,17 @@ def _sync_folder(folder: Path) -> None:
             raise CannotStart(f"{folder} cannot be synced: {error.strerror}") from error
     finally:
         os.close(handle)
+
+
+def _check_seal_key(settings: Settings, path: Path, vault: Vault) -> None:
+    from nuqta.engine.sealing.keys import seal_key_file
+
+    if settings.seal_key or seal_key_file(path).exists() or not has_heads(vault.reader()):
+        return
+    raise CannotStart(
+        f"the books are sealed under a key that is gone: put {seal_key_file(path)} back, or set"
+        " NUQTA_SEAL_KEY; `nuqta init --new-key` seals under a new one from now on"
+    )
 
 
 def _make_file(path: Path) -> None:

@@ -319,6 +319,9 @@ def open_vault(path: Path, *, lock_seconds: int = 10) -> Vault:
         write_again(vault._writer, path)
         migrate(vault._writer)
         check_engine(vault._writer, path)
+        if vault._writer.readonly("main"):
+            # SQLite opens it all the same, and every write would be a mistake of ours.
+            raise CannotStart(f"{path} cannot be written: it must belong to whoever runs nuqta")
     except apsw.Error as error:
         vault.close()
         raise CannotStart(f"{path} cannot be opened: {error}") from error

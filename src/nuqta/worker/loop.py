@@ -163,9 +163,9 @@ class Worker:
         try:
             has_more = await asyncio.to_thread(step, self.engine)
         except StorageFault as fault:
-            _log.error("%s: %s", step.__name__, fault)
+            _log.error("%s: %s", step.__name__.lstrip("_"), fault)
         except Exception:
-            _log.exception("%s failed", step.__name__)
+            _log.exception("%s failed", step.__name__.lstrip("_"))
         else:
             return (0.0 if has_more else rest_s), has_more
         return self._pause_s * _AFTER_FAULT, False
@@ -250,22 +250,26 @@ class _Thread(threading.Thread):
         super().__init__(name="nuqta-worker", daemon=True)
         self._settings = settings
         self._worker: Worker | None = None
-        self._is_over = False
+        self._is_over = threading.Event()
 
     def run(self) -> None:
-        try:
-            with open_engine(self._settings) as engine:
-                self._worker = Worker(engine)
-                if not self._is_over:
-                    asyncio.run(self._worker.run())
-        except StorageFault as fault:
-            _log.error("the worker has ended: %s", fault)
-        except Exception:
-            _log.exception("the worker has ended")
+        """A worker that ends by a fault begins again: the server beside it lives on, and nobody
+        else would book what falls due."""
+        while not self._is_over.is_set():
+            try:
+                with open_engine(self._settings) as engine:
+                    self._worker = Worker(engine)
+                    if not self._is_over.is_set():
+                        asyncio.run(self._worker.run())
+            except StorageFault as fault:
+                _log.error("the worker has ended, and begins again: %s", fault)
+            except Exception:
+                _log.exception("the worker has ended, and begins again")
+            self._is_over.wait(self._settings.worker_pause_ms / 1000 * _AFTER_FAULT)
 
     def end(self) -> None:
         """Tell it to stop, and wait a little."""
-        self._is_over = True
+        self._is_over.set()
         if self._worker is not None:
             self._worker.stop()
         self.join(_PATIENCE_S)

@@ -30,6 +30,13 @@ def test_the_books_are_sealed_and_proved(shop: Terminal) -> None:
     after = shop.value("audit", "--full")
     assert (after["sealed"], after["unsealed"]) == (1, 0)
     assert after["roots"] == {shop.store: head["root"]}
+    assert after["unknown_to_file"] == []
+    heads = Path(f"{shop.db}.heads")
+    heads.rename(heads.with_name("elsewhere"))
+    lost = shop.value("audit", "--full")
+    assert (lost["ok"], lost["unknown_to_file"]) == (True, [int(shop.store)])
+    assert "knows nothing of store" in shop.run("audit", "--full").out
+    heads.with_name("elsewhere").rename(heads)
     assert "roots" not in shop.value("audit")
     assert head["root"] in shop.run("audit", "--full").out
     assert shop.run("seal", "now").out == "Everything was sealed already.\n"
@@ -74,6 +81,7 @@ def test_an_older_copy_is_refused_until_it_is_accepted(shop: Terminal, tmp_path:
 def test_what_signs_is_not_made_anew_in_silence(shop: Terminal) -> None:
     shop.value("seal", "now")
     Path(shop.db + ".seal-key").unlink()
-    assert "NUQTA_SEAL_KEY" in shop.no(1, "init")
+    for words in (["init"], ["serve"], ["worker"]):
+        assert "NUQTA_SEAL_KEY" in shop.no(1, *words)
     assert "cannot be read" in shop.no(1, "seal", "key")
     assert shop.value("init", "--new-key")["seal_key"] == shop.db + ".seal-key"

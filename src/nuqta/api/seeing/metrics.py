@@ -5,6 +5,7 @@ this machine": behind a proxy everybody is. Source: docs/decisions/0012-seeing.m
 """
 
 import hmac
+import math
 import os
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -167,10 +168,16 @@ def _paused(engine: Engine, reader: Transaction) -> float:
 
 
 def _backup_age(engine: Engine, reader: Transaction) -> float | None:
-    """None where no copies are made here, or there is none yet."""
+    """None where no copies are made here; without end where there is none yet, or no folder: a
+    figure that is missing would wake nobody."""
     folder, now = engine.settings.backup_folder, engine.clock.now()
-    taken = [one.taken_at for one in kept_in(Path(folder))] if folder else []
-    return (now - max(taken)) / SECOND_US if taken else None
+    if not folder:
+        return None
+    try:
+        taken = [one.taken_at for one in kept_in(Path(folder))]
+    except StorageFault:
+        taken = []
+    return (now - max(taken)) / SECOND_US if taken else math.inf
 
 
 def _bytes(engine: Engine, reader: Transaction) -> float:
@@ -203,7 +210,8 @@ BOOKS: Final[dict[str, tuple[str, Callable[[Engine, Transaction], float | None]]
     ),
     "nuqta_webhooks_paused": ("Webhooks that are paused.", _paused),
     "nuqta_backup_age_seconds": (
-        "Seconds since the last copy in NUQTA_BACKUP_FOLDER was made.", _backup_age,
+        "Seconds since the last copy in NUQTA_BACKUP_FOLDER was made, +Inf while there is none.",
+        _backup_age,
     ),
     "nuqta_database_bytes": ("Bytes of the database file.", _bytes),
     "nuqta_wal_bytes": ("Bytes of the log beside it.", _wal_bytes),

@@ -36,7 +36,7 @@ def _begin(
         str | None,
         typer.Option(
             metavar="PATH", show_default=False,
-            help="The folder to put the copy into, or a file that is not there yet; else"
+            help="The folder to put the copy into, or a file ….db that is not there yet; else"
             " NUQTA_BACKUP_FOLDER.",
         ),
     ] = None,

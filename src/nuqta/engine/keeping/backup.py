@@ -81,7 +81,7 @@ def back_up(
     may_go_on: Callable[[], bool] = lambda: True,
 ) -> Made:
     """Copy the books at `source`, while they are worked on, into a folder, or to a file that is not
-    there yet; `now` names it. Writers go on meanwhile.
+    there yet, `….db`; `now` names it. Writers go on meanwhile.
 
     `with_key` puts the keys beside it: of the tokens, and the one that signs. Raises CannotStart
     where there is nothing to copy or nowhere to put it, and StorageFault, Full too, after which
@@ -90,6 +90,11 @@ def back_up(
     target = to / f"nuqta-{stamp(now)}.db" if to.is_dir() else to
     if not source.is_file():
         raise CannotStart(f"there is no database at {source.absolute()}")
+    if target == to and to.suffix != ".db" and not to.exists():
+        # Else the first copy into a folder that was not made yet would be a file of its name.
+        raise CannotStart(
+            f"there is no folder {to.absolute()}: make it first, or name a file that ends in .db"
+        )
     if not target.parent.is_dir():
         raise CannotStart(f"there is no folder {target.parent.absolute()} to put a copy into")
     if target.exists():

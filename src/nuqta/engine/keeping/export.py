@@ -33,7 +33,7 @@ _REFUSED_BODY = statement("orders.refused_body")
 FORMAT: Final = "nuqta.customer/1"
 _LEFT_OUT: Final = {"dkey", "customer_id", "digest"}
 """What says how a row is found, and nothing of the person."""
-_INSTANTS: Final = ("_at", "instant")
+_INSTANTS: Final = ("_at", "_at_latest", "instant")
 
 
 class Session(msgspec.Struct, frozen=True):

@@ -24,7 +24,8 @@ _DKEY_MAX = 2**63 - 1
 
 class Report(msgspec.Struct, frozen=True):
     """What an audit found; `ok` where it found no violation. In full: how many transfers are sealed
-    and not yet, and the root of each store's last head in hex, by the store's id."""
+    and not yet, the root of each store's last head in hex, by the store's id, and the stores that
+    were sealed and of which the file of heads knows nothing: an older copy could not be told."""
 
     ok: bool
     accounts: int
@@ -33,6 +34,7 @@ class Report(msgspec.Struct, frozen=True):
     sealed: int | None = None
     unsealed: int | None = None
     roots: dict[str, str] | None = None
+    unknown_to_file: list[int] | None = None
 
 
 def audit(
@@ -82,8 +84,9 @@ def _proof(
     known: dict[int, Line],
     key: bytes | None,
     found: list[str],
-) -> tuple[int, int, dict[str, str]]:
-    """What the seals of these stores cover, and their roots; what differs goes to `found`."""
+) -> tuple[int, int, dict[str, str], list[int]]:
+    """What the seals of these stores cover, their roots, and those of which the file of heads knows
+    nothing; what differs goes to `found`."""
     from nuqta.engine.sealing.proof import Proof, prove
 
     sealed = unsealed = 0
@@ -95,7 +98,8 @@ def _proof(
         unsealed += proof.unsealed
         roots[str(store_id)] = proof.root
     found.extend(strangers(tx, {one: line for one, line in known.items() if one in stores}))
-    return sealed, unsealed, roots
+    unknown = [store_id for store_id in stores if roots[str(store_id)] and store_id not in known]
+    return sealed, unsealed, roots, unknown
 
 
 def _one(tx: Transaction, row: tuple[object, ...]) -> tuple[int, list[str]]:

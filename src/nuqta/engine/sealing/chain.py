@@ -20,6 +20,7 @@ from nuqta.ledger.holds import Hold
 from nuqta.ledger.instants import Instant
 from nuqta.ledger.lots import Lot
 from nuqta.ledger.transfers import Transfer
+from nuqta.loyalty.dates import format_instant
 
 START: Final = bytes(32)
 """Stands before a shard's first seal and a store's first head."""
@@ -57,6 +58,14 @@ class Head(msgspec.Struct, frozen=True):
     sealed_at: Instant
     public_key: bytes
     signature: bytes
+
+
+def written(instant: Instant) -> str:
+    """An instant as people write it; one past the calendar's end as its microseconds."""
+    try:
+        return format_instant(instant)
+    except OverflowError:
+        return str(instant)
 
 
 def canonical(*fields: object) -> bytes:

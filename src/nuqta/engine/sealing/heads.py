@@ -15,9 +15,8 @@ from typing import Annotated, Final
 
 import msgspec
 
-from nuqta.engine.sealing.chain import Head
+from nuqta.engine.sealing.chain import Head, written
 from nuqta.ledger.instants import Instant
-from nuqta.loyalty.dates import format_instant
 from nuqta.storage.faults import CannotStart, StorageFault
 from nuqta.storage.sqlite import Transaction
 from nuqta.storage.statements import statement
@@ -53,7 +52,7 @@ def heads_file(given: str, database: Path) -> Path:
 def line_of(head: Head) -> Line:
     """A head as its line."""
     return Line(
-        head.store_id, head.number, head.root.hex(), head.lines, format_instant(head.sealed_at),
+        head.store_id, head.number, head.root.hex(), head.lines, written(head.sealed_at),
         head.public_key.hex(), head.signature.hex(),
     )  # fmt: skip
 
@@ -213,7 +212,7 @@ def accept_heads(tx: Transaction, path: Path, now: Instant) -> list[str]:
     known = read_heads(path)
     found = strangers(tx, known)
     last = {head.store_id: head for head in tx.all(_LAST_HEADS, Head)}
-    accepted_at = format_instant(now)
+    accepted_at = written(now)
     lines = []
     for store, line in known.items():
         head = last.get(store)

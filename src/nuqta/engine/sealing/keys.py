@@ -5,9 +5,6 @@ import secrets
 from pathlib import Path
 from typing import Final
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-
 from nuqta.storage.faults import CannotStart
 
 _SEED_DIGITS: Final = 64
@@ -24,6 +21,9 @@ class Signer:
             raw = b""
         if len(seed) != _SEED_DIGITS or len(raw) * 2 != _SEED_DIGITS:
             raise CannotStart(f"{source} holds no key of 64 hex digits")
+        # Imported where it is needed: it takes a tenth of a cold start.
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
         self._key = Ed25519PrivateKey.from_private_bytes(raw)
         self.public_key = self._key.public_key().public_bytes_raw()
 
@@ -34,6 +34,9 @@ class Signer:
 
 def is_signed(public_key: bytes, signature: bytes, text: bytes) -> bool:
     """Whether the signature is the key's, of this text."""
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
     try:
         Ed25519PublicKey.from_public_bytes(public_key).verify(signature, text)
     except (InvalidSignature, ValueError):
@@ -69,6 +72,6 @@ def read_signer(given: str, database: Path) -> Signer:
         return Signer(path.read_text().strip(), str(path))
     except OSError as error:
         raise CannotStart(
-            f"the key that signs, {path}, cannot be read: put it back, set NUQTA_SEAL_KEY, or make"
-            " a new one with `nuqta init`"
+            f"the key that signs, {path}, cannot be read: put it back, or set"
+            " NUQTA_SEAL_KEY; `nuqta init --new-key` makes a new one"
         ) from error

@@ -15,7 +15,6 @@ from nuqta.engine.sealing.keys import is_signed
 from nuqta.engine.sealing.seals import leaves
 from nuqta.ledger.account import BUCKETS
 from nuqta.ledger.transfers import Transfer
-from nuqta.loyalty.dates import format_instant
 from nuqta.storage.faults import Damaged
 from nuqta.storage.rows import hold_from, lot_from
 from nuqta.storage.sqlite import Transaction
@@ -107,7 +106,7 @@ def _sealed(
         what = "is gone" if found[differing] is None else "is not the line that was sealed"
         yield (
             f"version {versions[differing]} of account {seal.dkey}/{customer_id} {what} at"
-            f" {format_instant(seal.sealed_at)}"
+            f" {chain.written(seal.sealed_at)}"
         )
     elif differing is not None or not is_right:
         yield f"{name} is not what was sealed"

@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from itertools import groupby
 from operator import attrgetter
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import msgspec
 
@@ -102,6 +102,10 @@ class Sealer:
         return Sealed(accounts, lines, list(heads.values()))
 
 
+_Ends: TypeAlias = dict[int, tuple[int, bytes]]
+"""The last seal of each shard of a store that has one: its number and digest."""
+
+
 class _Wish(msgspec.Struct, frozen=True):
     """What is to be sealed of one account: its transfers after one version and up to another."""
 
@@ -119,7 +123,7 @@ class _Wish(msgspec.Struct, frozen=True):
 def seal(tx: Transaction, signer: Signer, now: Instant, known: dict[int, Line]) -> Sealed:
     """Seal one batch of accounts of stores whose seals come to their last head, and to the one that
     is `known` outside: else a new head would sign whatever stands there. Raises StorageFault."""
-    wishes = _wishes(tx, known)
+    wishes, ends = _wishes(tx, known)
     lines = _by_account(
         tx.each(_TRANSFERS, [(one.dkey, one.customer_id, one.after, one.until) for one in wishes])
     )
@@ -128,7 +132,7 @@ def seal(tx: Transaction, signer: Signer, now: Instant, known: dict[int, Line]) 
     parts: list[Seal] = []
     done: list[tuple[int, int, int, int]] = []
     for dkey, of_shard in groupby(wishes, attrgetter("dkey")):
-        number, before = tx.row(_LAST, dkey=dkey) or (0, chain.START)
+        number, before = ends[store_of(dkey)].get(dkey, (0, chain.START))
         for one in of_shard:
             rows = lines[one.account], lots[one.account], holds[one.account]
             try:
@@ -144,36 +148,48 @@ def seal(tx: Transaction, signer: Signer, now: Instant, known: dict[int, Line]) 
     _record(tx, parts, done)
     by_store = Counter[int]()
     for part in parts:
+        ends[store_of(part.dkey)][part.dkey] = part.number, part.digest
         by_store[store_of(part.dkey)] += part.version_until - part.version_from + 1
-    heads = [_head(tx, signer, store_id, count, now) for store_id, count in by_store.items()]
+    heads = [
+        _head(tx, signer, store_id, ends[store_id], count, now)
+        for store_id, count in by_store.items()
+    ]
     return Sealed(len(done), by_store.total(), heads)
 
 
-def _wishes(tx: Transaction, known: dict[int, Line]) -> list[_Wish]:
-    """The first accounts that wait, as many as one transaction should seal."""
+def _wishes(tx: Transaction, known: dict[int, Line]) -> tuple[list[_Wish], dict[int, _Ends]]:
+    """The first accounts that wait, as many as one transaction should seal; and where the shards of
+    their stores have come to."""
     found: list[_Wish] = []
+    ends: dict[int, _Ends] = {}
     room, first = _LINES, 0
     while rows := tx.rows(_UNSEALED, dkey_from=first, limit=_ACCOUNTS):
         for store_id, of_store in groupby(rows, lambda row: store_of(row[0])):
-            if doubt := _doubt(tx, store_id, known):
+            if room <= 0:
+                break
+            at = leaves(tx, store_id)
+            if doubt := _doubt(tx, store_id, at, known):
                 _log.error("not sealed: %s", doubt)  # it waits for a person; others need not
                 continue
+            ends[store_id] = {dkey: (number, digest) for dkey, number, digest in at}
             for dkey, customer_id, version, sealed in of_store:
                 if room <= 0:
-                    return found
+                    break
                 until = min(version, sealed + min(_PART, room))
                 found.append(_Wish(dkey, customer_id, sealed, until, version))
                 room -= until - sealed
         if found:
             break
         first = (store_of(rows[-1][0]) + 1) * BUCKETS
-    return found
+    return found, ends
 
 
-def _doubt(tx: Transaction, store_id: int, known: dict[int, Line]) -> str:
+def _doubt(
+    tx: Transaction, store_id: int, ends: list[tuple[int, int, bytes]], known: dict[int, Line]
+) -> str:
     """What was changed of a store's seals since its last head was signed, as a sentence; "" where
     they are as they were left."""
-    last, ends = tx.one(_LAST_HEAD, Head, store_id=store_id), leaves(tx, store_id)
+    last = tx.one(_LAST_HEAD, Head, store_id=store_id)
     if last is None and ends:
         return f"the shards of store {store_id} are sealed, and it has no head"
     if last is not None and chain.root(ends) != last.root:
@@ -226,11 +242,14 @@ def _record(
     tx.many(_SEAL_ACCOUNT, accounts)
 
 
-def _head(tx: Transaction, signer: Signer, store_id: int, lines: int, now: Instant) -> Head:
+def _head(
+    tx: Transaction, signer: Signer, store_id: int, ends: _Ends, lines: int, now: Instant
+) -> Head:
     """Sign what a store's shards have come to."""
+    tree = chain.root([(dkey, *end) for dkey, end in sorted(ends.items())])
     last = tx.one(_LAST_HEAD, Head, store_id=store_id)
     head = Head(
-        store_id, 1 if last is None else last.number + 1, chain.root(leaves(tx, store_id)),
+        store_id, 1 if last is None else last.number + 1, tree,
         lines + (0 if last is None else last.lines), now, signer.public_key, b"",
     )  # fmt: skip
     before = chain.START if last is None else last.root
