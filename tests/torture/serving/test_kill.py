@@ -252,10 +252,11 @@ class Siege:
         await asyncio.gather(*(one.send_all_again(server) for one in self.sources))
 
     def _wait_for_the_worker(self, server: Server) -> None:
-        """Until nothing is due, all is sealed, and every event has its position, each its own."""
+        """Until nothing is due or soon will be, since a nap may not be over yet; all is sealed; and
+        every event has its position, each its own."""
         with open_engine(self.settings) as engine:
             reader, ends_at = engine.vault.reader(), time.monotonic() + PATIENCE_S
-            while reader.rows_of(_LEFT, (engine.clock.now(),)) != [(0,)]:
+            while reader.rows_of(_LEFT, (engine.clock.now() + 60 * SECOND_US,)) != [(0,)]:
                 assert time.monotonic() < ends_at, "the worker does not end"
                 assert server.is_alive(0.01)
             assert reader.rows_of(_TWICE, ()) == []

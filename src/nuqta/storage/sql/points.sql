@@ -66,9 +66,9 @@ SET granted = excluded.granted, left_over = excluded.left_over, held = excluded.
     is_pending = excluded.is_pending, granted_at = excluded.granted_at,
     matures_at = excluded.matures_at, expires_at = excluded.expires_at, expired = excluded.expired,
     is_told = excluded.is_told, crc = excluded.crc,
-    is_sealed = CASE WHEN (granted_at, matures_at, expires_at)
+    is_sealed = CASE WHEN is_sealed = 1 AND (granted_at, matures_at, expires_at)
                      = (excluded.granted_at, excluded.matures_at, excluded.expires_at)
-                THEN is_sealed ELSE 0 END;
+                THEN 1 ELSE 0 END;
 
 -- name: lots_of_order
 -- The lots that an order's transfers ever touched, also those with nothing left.
