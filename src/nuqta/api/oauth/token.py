@@ -5,8 +5,6 @@ envelopes: a client's library reads these. What errors say is English: the stand
 alone. Source: contract, zid-loyalty, section 2.
 """
 
-import binascii
-from base64 import b64decode
 from collections.abc import Callable
 from typing import Final, Literal
 from urllib.parse import unquote_plus
@@ -16,6 +14,7 @@ import msgspec
 from nuqta.api.oauth import browser
 from nuqta.engine.access import clients, oauth
 from nuqta.engine.access.clients import REDIRECT_LENGTH_MAX
+from nuqta.engine.access.credentials import pair_in
 from nuqta.engine.access.oauth import Answered, House, Sent
 from nuqta.refusals import Refusal
 from nuqta.web.fields import Field, read
@@ -109,14 +108,9 @@ def _with_credentials(request: Request, found: dict[str, str]) -> Sent | None:
 
 
 def _pair(header: bytes) -> tuple[str, str]:
-    """The id and secret in a Basic header; ("", "") where it is none."""
-    if header[:6].lower() != b"basic ":
-        return "", ""
-    try:
-        text = b64decode(header[6:].strip(), validate=True).decode()
-    except (binascii.Error, ValueError):
-        return "", ""
-    client_id, _, secret = text.partition(":")
+    """The id and secret in a Basic header, each encoded as in a form; ("", "") where it is none.
+    Source: RFC 6749, section 2.3.1."""
+    client_id, secret = pair_in(header)
     return unquote_plus(client_id), unquote_plus(secret)
 
 

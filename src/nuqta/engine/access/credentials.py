@@ -48,7 +48,7 @@ def store_of(tx: Transaction, keyring: Keyring, store: str, header: bytes) -> in
 
     The same work is done whether the store is there, has a pair, or the pair is another.
     """
-    username, password = _pair(header)
+    username, password = pair_in(header)
     store_id, store_uuid = named(store)
     row = tx.row(_CREDENTIAL, store_id=store_id, store_uuid=store_uuid)
     digest = keyring.digest(password)
@@ -57,7 +57,7 @@ def store_of(tx: Transaction, keyring: Keyring, store: str, header: bytes) -> in
     return int(row[0]) if row and is_right else None
 
 
-def _pair(header: bytes) -> tuple[str, str]:
+def pair_in(header: bytes) -> tuple[str, str]:
     """The user name and password in a Basic header; ("", "") where it is none."""
     if header[:6].lower() != b"basic ":
         return "", ""
